@@ -1,0 +1,395 @@
+//! Every metric Uptake publishes. A metric that is not declared here does not exist.
+//!
+//! `dashboards/metrics.json` and `docs/METRICS.md` are generated from [`ALL`].
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// CloudWatch accepts at most this many characters in a dimension value
+/// (`PutMetricData` reference, read 2026-11-21: 1 to 1,024); ours are cut well below so that a legend stays readable.
+const DIMENSION_VALUE_CHARACTERS: usize = 128;
+
+/// A CloudWatch namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Namespace {
+    /// `Uptake/Copilot`: GitHub Copilot seats.
+    Copilot,
+    /// `Uptake/Pipeline`: how Uptake itself is doing.
+    Pipeline,
+}
+
+impl Namespace {
+    /// The name as CloudWatch spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Copilot => "Uptake/Copilot",
+            Self::Pipeline => "Uptake/Pipeline",
+        }
+    }
+}
+
+/// The unit of a metric, in CloudWatch's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A duration in seconds.
+    Seconds,
+}
+
+impl Unit {
+    /// The name as CloudWatch spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Seconds => "Seconds",
+        }
+    }
+}
+
+/// How a metric is read. CloudWatch adds up what it is sent, so a repeated invocation would double a `Sum`:
+/// a counter is one datum per series and window, and a repeat writes the same value, which `Maximum` shows once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// The largest value of the period.
+    Maximum,
+    /// The smallest value of the period.
+    Minimum,
+}
+
+impl Statistic {
+    /// The name as CloudWatch spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Maximum => "Maximum",
+            Self::Minimum => "Minimum",
+        }
+    }
+}
+
+/// What a series of a metric is about. None of these is ever a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dimension {
+    /// The assigning team's slug.
+    Team,
+    /// The editor last used with Copilot.
+    Editor,
+    /// The Uptake function that publishes the figure.
+    Function,
+}
+
+impl Dimension {
+    /// The name as CloudWatch spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Team => "Team",
+            Self::Editor => "Editor",
+            Self::Function => "Function",
+        }
+    }
+}
+
+/// One metric: everything a reader of it has to know.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MetricSpec {
+    /// Where it lies.
+    pub namespace: Namespace,
+    /// Its name, a noun.
+    pub name: &'static str,
+    /// What its value counts.
+    pub unit: Unit,
+    /// How to read it.
+    pub statistic: Statistic,
+    /// The dimension sets it is published under; the empty set is the overall figure.
+    pub dimensions: &'static [&'static [Dimension]],
+    /// Seconds between two values of a series.
+    pub period_seconds: u32,
+    /// What it means, for people.
+    pub description: &'static str,
+    /// For Uptake's operators rather than for the readers of its dashboards.
+    pub internal: bool,
+}
+
+impl MetricSpec {
+    /// One value of this metric for the window that begins at `window_start`.
+    pub fn datum(&'static self, dimensions: Vec<(Dimension, String)>, window_start: Timestamp, value: f64) -> Datum {
+        let dimensions = dimensions
+            .into_iter()
+            .map(|(dimension, value)| (dimension, dimension_value(&value)))
+            .collect();
+        Datum {
+            spec: self,
+            dimensions,
+            timestamp: window_start,
+            value,
+        }
+    }
+}
+
+/// One value of one series, ready to publish.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Datum {
+    /// The metric.
+    pub spec: &'static MetricSpec,
+    /// The series within the metric.
+    pub dimensions: Vec<(Dimension, String)>,
+    /// Start of the window the value is about.
+    pub timestamp: Timestamp,
+    /// The value, in the metric's unit.
+    pub value: f64,
+}
+
+impl Datum {
+    /// Whether the catalogue declares this metric with exactly these dimensions.
+    pub fn is_catalogued(&self) -> bool {
+        let dimensions: Vec<Dimension> = self.dimensions.iter().map(|(dimension, _)| *dimension).collect();
+        ALL.contains(&self.spec) && self.spec.dimensions.contains(&dimensions.as_slice())
+    }
+}
+
+/// CloudWatch takes printable ASCII that does not begin with a colon; upstream names may hold anything.
+fn dimension_value(text: &str) -> String {
+    let mut value: String = text
+        .trim()
+        .chars()
+        .take(DIMENSION_VALUE_CHARACTERS)
+        .map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' })
+        .collect();
+    if value.is_empty() {
+        value.push('?');
+    }
+    if value.starts_with(':') {
+        value.replace_range(..1, "?");
+    }
+    value
+}
+
+const DAILY: u32 = 86_400;
+const HOURLY: u32 = 3_600;
+
+/// The dimension sets of a seat metric.
+const BY_TEAM_AND_EDITOR: &[&[Dimension]] = &[&[], &[Dimension::Team], &[Dimension::Editor]];
+/// The dimension set of a metric about Uptake itself.
+const BY_FUNCTION: &[&[Dimension]] = &[&[Dimension::Function]];
+
+const fn seats(name: &'static str, description: &'static str) -> MetricSpec {
+    MetricSpec {
+        namespace: Namespace::Copilot,
+        name,
+        unit: Unit::Count,
+        statistic: Statistic::Maximum,
+        dimensions: BY_TEAM_AND_EDITOR,
+        period_seconds: DAILY,
+        description,
+        internal: false,
+    }
+}
+
+const fn pipeline(name: &'static str, unit: Unit, statistic: Statistic, description: &'static str) -> MetricSpec {
+    MetricSpec {
+        namespace: Namespace::Pipeline,
+        name,
+        unit,
+        statistic,
+        dimensions: BY_FUNCTION,
+        period_seconds: HOURLY,
+        description,
+        internal: true,
+    }
+}
+
+/// People with a seat.
+pub static SEATS: MetricSpec = seats(
+    "Seats",
+    "People who hold a GitHub Copilot seat. A person with several grants counts once; per team, once in each of their teams.",
+);
+/// People active in the last week.
+pub static SEATS_ACTIVE_7_DAYS: MetricSpec = seats(
+    "SeatsActive7Days",
+    "Seats whose last Copilot activity falls on one of the 7 UTC dates ending with the day.",
+);
+/// People active in the last four weeks.
+pub static SEATS_ACTIVE_28_DAYS: MetricSpec = seats(
+    "SeatsActive28Days",
+    "Seats whose last Copilot activity falls on one of the 28 UTC dates ending with the day.",
+);
+/// People who stopped.
+pub static SEATS_IDLE: MetricSpec = seats(
+    "SeatsIdle",
+    "Seats used at least once, but not on any of the 28 UTC dates ending with the day.",
+);
+/// People who never started.
+pub static SEATS_NEVER_USED: MetricSpec = seats(
+    "SeatsNeverUsed",
+    "Seats for which GitHub has no Copilot activity at all. Activity needs telemetry switched on in the editor.",
+);
+/// Seats about to end.
+pub static SEATS_PENDING_CANCELLATION: MetricSpec = seats(
+    "SeatsPendingCancellation",
+    "Seats that end with the billing cycle: every grant of the person is cancelled.",
+);
+
+/// Collections that finished with everything.
+pub static COLLECTIONS_COMPLETED: MetricSpec = pipeline(
+    "CollectionsCompleted",
+    Unit::Count,
+    Statistic::Maximum,
+    "1 for the hour in which the function stored everything its window holds, 0 when it ran and could not.",
+);
+/// Collections that finished without everything.
+pub static COLLECTIONS_INCOMPLETE: MetricSpec = pipeline(
+    "CollectionsIncomplete",
+    Unit::Count,
+    Statistic::Maximum,
+    "1 for the hour in which the function ran but something that should be there could not be read or sent.",
+);
+/// Records set aside.
+pub static RECORDS_QUARANTINED: MetricSpec = pipeline(
+    "RecordsQuarantined",
+    Unit::Count,
+    Statistic::Maximum,
+    "Upstream records that could not be understood; their bytes are kept under state/quarantine.",
+);
+/// Requests sent.
+pub static UPSTREAM_REQUESTS: MetricSpec = pipeline(
+    "UpstreamRequests",
+    Unit::Count,
+    Statistic::Maximum,
+    "HTTP requests the invocation sent to GitHub, retries and unchanged pages included.",
+);
+/// Rate budget.
+pub static RATE_BUDGET_LEFT: MetricSpec = pipeline(
+    "RateBudgetLeft",
+    Unit::Count,
+    Statistic::Minimum,
+    "Requests GitHub's primary rate limit still allows this hour, as its last answer said.",
+);
+/// Distance to the present.
+pub static WATERMARK_LAG: MetricSpec = pipeline(
+    "WatermarkLag",
+    Unit::Seconds,
+    Statistic::Maximum,
+    "Seconds from the end of the last finished window to the trigger's scheduled time; 0 when the current window is done.",
+);
+/// Late triggers.
+pub static TRIGGERS_PAST_DUE: MetricSpec = pipeline(
+    "TriggersPastDue",
+    Unit::Count,
+    Statistic::Maximum,
+    "1 when the trigger was delivered more than its period after its scheduled time, else 0.",
+);
+/// Mails handed over.
+pub static MAILS_SENT: MetricSpec = pipeline(
+    "MailsSent",
+    Unit::Count,
+    Statistic::Maximum,
+    "Mails the mail service accepted during the invocation.",
+);
+/// Mails turned down.
+pub static MAILS_REFUSED: MetricSpec = pipeline(
+    "MailsRefused",
+    Unit::Count,
+    Statistic::Maximum,
+    "Mails the mail service turned down during the invocation; the next offering tries them again.",
+);
+/// Mails nobody knows about.
+pub static MAILS_IN_DOUBT: MetricSpec = pipeline(
+    "MailsInDoubt",
+    Unit::Count,
+    Statistic::Maximum,
+    "Mails of the report whose hand-over was begun and never confirmed. They are not sent again until an operator says so.",
+);
+
+/// The whole catalogue, in the order of `dashboards/metrics.json`: by namespace, then by name.
+pub static ALL: &[&MetricSpec] = &[
+    &SEATS,
+    &SEATS_ACTIVE_28_DAYS,
+    &SEATS_ACTIVE_7_DAYS,
+    &SEATS_IDLE,
+    &SEATS_NEVER_USED,
+    &SEATS_PENDING_CANCELLATION,
+    &COLLECTIONS_COMPLETED,
+    &COLLECTIONS_INCOMPLETE,
+    &MAILS_IN_DOUBT,
+    &MAILS_REFUSED,
+    &MAILS_SENT,
+    &RATE_BUDGET_LEFT,
+    &RECORDS_QUARANTINED,
+    &TRIGGERS_PAST_DUE,
+    &UPSTREAM_REQUESTS,
+    &WATERMARK_LAG,
+];
+
+impl Serialize for MetricSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            namespace: &'a str,
+            name: &'a str,
+            unit: &'a str,
+            statistic: &'a str,
+            dimensions: Vec<Vec<&'a str>>,
+            period_seconds: u32,
+            description: &'a str,
+            internal: bool,
+        }
+        Entry {
+            namespace: self.namespace.as_str(),
+            name: self.name,
+            unit: self.unit.as_str(),
+            statistic: self.statistic.as_str(),
+            dimensions: self
+                .dimensions
+                .iter()
+                .map(|set| set.iter().map(|dimension| dimension.as_str()).collect())
+                .collect(),
+            period_seconds: self.period_seconds,
+            description: self.description,
+            internal: self.internal,
+        }
+        .serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_lists_every_declared_metric_once_and_in_order() {
+        let declared = include_str!("catalogue.rs").matches("\npub static ").count() - 1;
+        assert_eq!(ALL.len(), declared, "add the new metric to ALL");
+        let names: Vec<_> = ALL.iter().map(|spec| (spec.namespace, spec.name)).collect();
+        assert!(names.is_sorted(), "keep ALL sorted by namespace and name");
+    }
+
+    #[test]
+    fn a_datum_under_an_undeclared_dimension_is_not_catalogued() {
+        let at = Timestamp::UNIX_EPOCH;
+        assert!(SEATS.datum(vec![], at, 1.0).is_catalogued());
+        assert!(
+            SEATS
+                .datum(vec![(Dimension::Team, "a".into())], at, 1.0)
+                .is_catalogued()
+        );
+        assert!(
+            !SEATS
+                .datum(vec![(Dimension::Function, "a".into())], at, 1.0)
+                .is_catalogued()
+        );
+    }
+
+    #[test]
+    fn dimension_values_are_what_cloudwatch_accepts() {
+        for (given, expected) in [
+            ("vscode", "vscode"),
+            ("  Visual Studio ", "Visual Studio"),
+            ("", "?"),
+            (":colon", "?colon"),
+            ("tab\tsnow☃", "tab?snow?"),
+        ] {
+            assert_eq!(dimension_value(given), expected);
+        }
+        assert_eq!(dimension_value(&"x".repeat(5_000)).len(), DIMENSION_VALUE_CHARACTERS);
+    }
+}
