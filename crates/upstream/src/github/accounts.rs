@@ -1,0 +1,385 @@
+//! What people's accounts tell beyond their seats: mail address and age, a hundred people a call.
+//!
+//! GraphQL answers for 100 logins at once, and in the same answer names the SAML identity of each, which is the mail
+//! address of those who show none. Where GraphQL is not to be had, REST answers one by one.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use serde::Deserialize;
+use uptake_domain::seats_csv::AccountDetails;
+
+use crate::clock::Deadline;
+use crate::error::ApiError;
+use crate::github::{GitHub, Owner};
+use crate::http::retry::{Limit, Verdict};
+use crate::http::{Answer, Resource, Route, SIDE_BY_SIDE};
+
+/// Logins asked for in one query. GitHub bounds a query by 500,000 nodes and ten seconds, not by aliases
+/// (docs.github.com, GraphQL limits, read 2026-11-21); a hundred stay far inside both.
+const LOGINS_PER_QUERY: usize = 100;
+
+static GRAPHQL: Route = Route {
+    template: "POST /graphql",
+    resource: Resource::Graphql,
+    grant: "grant the token read:user and user:email",
+    not_found: "check UPTAKE_GITHUB_API_URL",
+};
+static USER: Route = Route {
+    template: "GET /users/{login}",
+    resource: Resource::Core,
+    grant: "grant the token read:user and user:email",
+    not_found: "the account no longer exists",
+};
+
+/// A person to look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// GitHub's id.
+    pub id: u64,
+    /// The present login.
+    pub login: String,
+}
+
+/// What was worked around; a person may want to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Workarounds {
+    /// GraphQL was not to be had: people were asked for one by one.
+    pub one_by_one: bool,
+    /// SAML identities may not be read with this credential.
+    pub no_saml_permission: bool,
+}
+
+impl GitHub {
+    /// Looks up the people and hands over each batch as it comes. Who has no account any more gets empty details.
+    ///
+    /// After an error the batches before it have been handed over.
+    pub async fn accounts(
+        &self,
+        owner: &Owner,
+        people: &[Person],
+        deadline: Deadline,
+        mut on_batch: impl FnMut(Vec<(u64, AccountDetails)>),
+    ) -> Result<Workarounds, ApiError> {
+        let lookup = Lookup {
+            github: self,
+            owner,
+            deadline,
+            graphql: AtomicBool::new(true),
+            saml: AtomicBool::new(true),
+            no_saml_permission: AtomicBool::new(false),
+        };
+        let mut batches = futures::stream::iter(people.chunks(LOGINS_PER_QUERY))
+            .map(|batch| lookup.batch(batch))
+            .buffered(SIDE_BY_SIDE);
+        while let Some(batch) = batches.next().await {
+            on_batch(batch?);
+        }
+        drop(batches);
+        Ok(Workarounds {
+            one_by_one: !lookup.graphql.into_inner(),
+            no_saml_permission: lookup.no_saml_permission.into_inner(),
+        })
+    }
+}
+
+/// One look-up: what worked for a batch is what the next ones try.
+struct Lookup<'a> {
+    github: &'a GitHub,
+    owner: &'a Owner,
+    deadline: Deadline,
+    graphql: AtomicBool,
+    saml: AtomicBool,
+    no_saml_permission: AtomicBool,
+}
+
+impl Lookup<'_> {
+    async fn batch(&self, people: &[Person]) -> Result<Vec<(u64, AccountDetails)>, ApiError> {
+        while self.graphql.load(Ordering::Relaxed) {
+            let saml = self.saml.load(Ordering::Relaxed);
+            match self.query(people, saml).await {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) if saml => {
+                    self.saml.store(false, Ordering::Relaxed);
+                    self.no_saml_permission.store(true, Ordering::Relaxed);
+                }
+                Ok(None) => self.graphql.store(false, Ordering::Relaxed),
+                Err(ApiError::RateLimited { route, until }) => return Err(ApiError::RateLimited { route, until }),
+                Err(ApiError::DeadlineReached { route }) => return Err(ApiError::DeadlineReached { route }),
+                Err(error @ ApiError::Unauthorized { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "GraphQL is not to be had; asking for people one by one");
+                    self.graphql.store(false, Ordering::Relaxed);
+                }
+            }
+        }
+        self.one_by_one(people).await
+    }
+
+    /// `None` when the whole query was refused.
+    async fn query(&self, people: &[Person], saml: bool) -> Result<Option<Vec<(u64, AccountDetails)>>, ApiError> {
+        let body = serde_json::json!({ "query": query_text(self.owner, people, saml) }).to_string();
+        let url = self.github.http.origin().at(&["graphql"]);
+        let answer = self
+            .github
+            .send(self.owner, &GRAPHQL, url, Some(body), self.deadline, read_answer)
+            .await?;
+        let Some(data) = answer.data else {
+            return Ok(None);
+        };
+        if saml {
+            self.note_saml(&answer.errors, &data);
+        }
+        let found = people
+            .iter()
+            .enumerate()
+            .map(|(index, person)| (person.id, data.details(index)))
+            .collect();
+        Ok(Some(found))
+    }
+
+    /// No identity provider, or no permission to see it: the queries that follow need not ask.
+    fn note_saml(&self, errors: &[QueryError], data: &Data) {
+        if data.identities().is_none() {
+            self.saml.store(false, Ordering::Relaxed);
+            if errors.iter().any(|error| !error.is_about_user()) {
+                self.no_saml_permission.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn one_by_one(&self, people: &[Person]) -> Result<Vec<(u64, AccountDetails)>, ApiError> {
+        let mut found = Vec::with_capacity(people.len());
+        for person in people {
+            let url = self.github.http.origin().at(&["users", &person.login]);
+            let read = |answer: &Answer| {
+                serde_json::from_slice::<RestUser>(&answer.body)
+                    .map_err(|_| Verdict::passing("the body is not an account"))
+            };
+            let details = match self
+                .github
+                .send(self.owner, &USER, url, None, self.deadline, read)
+                .await
+            {
+                Ok(user) => AccountDetails {
+                    email: user.email.filter(|email| !email.is_empty()),
+                    created_at: user.created_at,
+                },
+                Err(ApiError::NotFound { .. }) => AccountDetails::default(),
+                Err(error) => return Err(error),
+            };
+            found.push((person.id, details));
+        }
+        Ok(found)
+    }
+}
+
+/// The logins stand in the text, as JSON strings: GraphQL writes strings the same way.
+fn query_text(owner: &Owner, people: &[Person], saml: bool) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let each = |part: fn(usize, String) -> String| -> String {
+        let parts = people.iter().enumerate();
+        parts
+            .map(|(index, person)| part(index, quoted(&person.login)))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let users = each(|index, login| format!("u{index}:user(login:{login}){{login databaseId email createdAt}}"));
+    let identities = if saml {
+        let identities = each(|index, login| {
+            format!("i{index}:externalIdentities(first:1,login:{login}){{nodes{{samlIdentity{{nameId}}}}}}")
+        });
+        let slug = quoted(owner.slug());
+        match owner {
+            Owner::Enterprise(_) => {
+                format!("enterprise(slug:{slug}){{ownerInfo{{samlIdentityProvider{{{identities}}}}}}}")
+            }
+            Owner::Organisation(_) => format!("organization(login:{slug}){{samlIdentityProvider{{{identities}}}}}"),
+        }
+    } else {
+        String::new()
+    };
+    format!("query{{{users} {identities} rateLimit{{cost remaining resetAt}}}}")
+}
+
+#[derive(Deserialize)]
+struct QueryAnswer {
+    data: Option<Data>,
+    #[serde(default)]
+    errors: Vec<QueryError>,
+}
+
+#[derive(Deserialize)]
+struct QueryError {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+    #[serde(default)]
+    path: Vec<serde_json::Value>,
+}
+
+impl QueryError {
+    fn is_rate_limit(&self) -> bool {
+        self.kind.as_deref() == Some("RATE_LIMITED")
+    }
+
+    fn is_about_user(&self) -> bool {
+        self.path
+            .first()
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|alias| alias.starts_with('u'))
+    }
+}
+
+#[derive(Deserialize)]
+struct Data {
+    enterprise: Option<EnterprisePart>,
+    organization: Option<ProviderPart>,
+    #[serde(flatten)]
+    aliases: HashMap<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EnterprisePart {
+    owner_info: Option<ProviderPart>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProviderPart {
+    saml_identity_provider: Option<HashMap<String, Option<Identities>>>,
+}
+
+#[derive(Deserialize)]
+struct Identities {
+    #[serde(default)]
+    nodes: Vec<IdentityNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IdentityNode {
+    saml_identity: Option<SamlIdentity>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SamlIdentity {
+    name_id: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GraphqlUser {
+    email: Option<String>,
+    created_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct RestUser {
+    email: Option<String>,
+    created_at: Option<Timestamp>,
+}
+
+impl Data {
+    fn identities(&self) -> Option<&HashMap<String, Option<Identities>>> {
+        let provider = match &self.enterprise {
+            Some(enterprise) => enterprise.owner_info.as_ref(),
+            None => self.organization.as_ref(),
+        };
+        provider?.saml_identity_provider.as_ref()
+    }
+
+    fn details(&self, index: usize) -> AccountDetails {
+        let user: GraphqlUser = self
+            .aliases
+            .get(&format!("u{index}"))
+            .and_then(|user| Option::<GraphqlUser>::deserialize(user).ok().flatten())
+            .unwrap_or_default();
+        let name_id = || {
+            let identities = self.identities()?.get(&format!("i{index}"))?.as_ref()?;
+            identities.nodes.first()?.saml_identity.as_ref()?.name_id.clone()
+        };
+        AccountDetails {
+            email: user
+                .email
+                .filter(|email| !email.is_empty())
+                .or_else(name_id)
+                .filter(|email| !email.is_empty()),
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// GraphQL tells of its rate limit with status 200.
+fn read_answer(answer: &Answer) -> Result<QueryAnswer, Verdict> {
+    let answer: QueryAnswer =
+        serde_json::from_slice(&answer.body).map_err(|_| Verdict::passing("the body is not a GraphQL answer"))?;
+    if answer.errors.iter().any(QueryError::is_rate_limit) {
+        return Err(Verdict::Wait(Limit::Unspecified));
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people(logins: &[&str]) -> Vec<Person> {
+        (1..)
+            .zip(logins)
+            .map(|(id, login)| Person {
+                id,
+                login: (*login).to_owned(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_query_names_each_login_as_a_string_that_cannot_end_early() {
+        let owner = Owner::Enterprise("octo-enterprise".into());
+        let text = query_text(&owner, &people(&["octocat", "a\"){evil}"]), true);
+        assert!(
+            text.contains(r#"u0:user(login:"octocat"){login databaseId email createdAt}"#),
+            "{text}"
+        );
+        assert!(text.contains(r#"u1:user(login:"a\"){evil}")"#), "{text}");
+        assert!(text.contains(r#"enterprise(slug:"octo-enterprise"){ownerInfo{samlIdentityProvider{i0:externalIdentities(first:1,login:"octocat")"#), "{text}");
+        assert!(!query_text(&owner, &people(&["octocat"]), false).contains("enterprise"));
+    }
+
+    fn details(json: &str, index: usize) -> AccountDetails {
+        serde_json::from_str::<QueryAnswer>(json)
+            .unwrap()
+            .data
+            .unwrap()
+            .details(index)
+    }
+
+    #[test]
+    fn a_partial_answer_gives_what_it_has() {
+        let json = r#"{"data":{
+            "u0":{"login":"a","databaseId":1,"email":"a@octo.example","createdAt":"2020-01-01T00:00:00Z"},
+            "u1":null,
+            "u2":{"login":"c","databaseId":3,"email":"","createdAt":"2021-01-01T00:00:00Z"},
+            "u3":{"login":"d","databaseId":4,"email":null,"createdAt":"nonsense"},
+            "enterprise":{"ownerInfo":{"samlIdentityProvider":{
+              "i0":{"nodes":[{"samlIdentity":{"nameId":"saml-a@octo.example"},"user":{"login":"a"}}]},
+              "i1":{"nodes":[]},
+              "i2":{"nodes":[{"samlIdentity":{"nameId":"saml-c@octo.example"}}]},
+              "i3":null}}},
+            "rateLimit":{"cost":1,"remaining":4999,"resetAt":"2026-11-20T07:00:00Z"}},
+          "errors":[{"type":"NOT_FOUND","path":["u1"],"message":"no such user"}]}"#;
+        assert_eq!(
+            details(json, 0).email.as_deref(),
+            Some("a@octo.example"),
+            "the public address wins"
+        );
+        assert_eq!(details(json, 1), AccountDetails::default());
+        assert_eq!(details(json, 2).email.as_deref(), Some("saml-c@octo.example"));
+        assert_eq!(details(json, 3), AccountDetails::default());
+        assert_eq!(details(json, 9), AccountDetails::default());
+    }
+}

@@ -1,0 +1,160 @@
+//! The read-only GitHub client.
+
+pub mod accounts;
+pub mod seats;
+pub mod teams;
+
+mod auth;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::clock::{Clock, Deadline};
+use crate::error::ApiError;
+use crate::http::cache::PageCache;
+use crate::http::retry::Verdict;
+use crate::http::{Answer, Http, Patience, Request, Resource, Route};
+use crate::origin::Origin;
+use auth::Auth;
+
+/// Items a page: the most GitHub gives (docs.github.com, "Using pagination", read 2026-11-21).
+const PER_PAGE: &str = "100";
+
+/// Whose data is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// An enterprise, by slug.
+    Enterprise(String),
+    /// An organisation, by login.
+    Organisation(String),
+}
+
+impl Owner {
+    /// The slug alone.
+    pub fn slug(&self) -> &str {
+        match self {
+            Self::Enterprise(slug) | Self::Organisation(slug) => slug,
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enterprise(slug) => write!(f, "enterprise {slug}"),
+            Self::Organisation(slug) => write!(f, "organisation {slug}"),
+        }
+    }
+}
+
+/// Who asks.
+pub enum Identity {
+    /// The holder of a token.
+    Token(SecretString),
+    /// A GitHub App; organisations only.
+    App {
+        /// App id or client id.
+        id: String,
+        /// The private key as PEM text.
+        private_key: SecretString,
+    },
+}
+
+/// The client.
+pub struct GitHub {
+    http: Http,
+    auth: Auth,
+}
+
+impl GitHub {
+    /// A client that asks `origin` as `identity`.
+    pub fn new(
+        origin: Origin,
+        identity: Identity,
+        clock: Arc<dyn Clock>,
+        patience: Patience,
+    ) -> Result<Self, ApiError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
+        headers.insert(
+            HeaderName::from_static("x-github-api-version"),
+            HeaderValue::from_static("2022-11-28"),
+        );
+        Ok(Self {
+            http: Http::new(origin, headers, clock, patience)?,
+            auth: Auth::new(identity)?,
+        })
+    }
+
+    /// Requests sent so far, retries and unchanged pages included.
+    pub fn requests(&self) -> u64 {
+        self.http.requests()
+    }
+
+    /// Requests left of the primary REST limit, as the last answer said.
+    pub fn budget_left(&self) -> Option<u64> {
+        self.http.budget_left(Resource::Core)
+    }
+
+    /// Starts from list pages that [`GitHub::pages_to_keep`] gave an earlier invocation.
+    pub fn restore_pages(&self, bytes: &[u8]) -> io::Result<()> {
+        self.http.restore_pages(PageCache::decode(bytes)?);
+        Ok(())
+    }
+
+    /// The list pages read, so that the next invocation gets unchanged ones for nothing.
+    pub fn pages_to_keep(&self) -> io::Result<Vec<u8>> {
+        self.http.pages_to_keep()
+    }
+
+    async fn send<T>(
+        &self,
+        owner: &Owner,
+        route: &'static Route,
+        url: Url,
+        body: Option<String>,
+        deadline: Deadline,
+        read: impl Fn(&Answer) -> Result<T, Verdict>,
+    ) -> Result<T, ApiError> {
+        let token = self.auth.token(&self.http, owner, deadline).await?;
+        let mut request = Request {
+            route,
+            url,
+            token,
+            body,
+        };
+        match self.http.send(&request, deadline, &read).await {
+            Err(ApiError::Unauthorized { .. }) if self.auth.is_renewable() => {
+                request.token = self.auth.renew(&self.http, owner, deadline).await?;
+                self.http.send(&request, deadline, &read).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Reads a list from its first page on. The token is fetched once: an App's lasts an hour, a list takes seconds.
+    async fn list<T>(
+        &self,
+        owner: &Owner,
+        route: &'static Route,
+        path: &[&str],
+        deadline: Deadline,
+        decode: impl Fn(&[u8]) -> Result<T, String>,
+        on_page: impl FnMut(T, &crate::http::link::Links),
+    ) -> Result<(), ApiError> {
+        let mut url = self.http.origin().at(path);
+        url.query_pairs_mut().append_pair("per_page", PER_PAGE);
+        let first = Request {
+            route,
+            url,
+            token: self.auth.token(&self.http, owner, deadline).await?,
+            body: None,
+        };
+        self.http.each_page(first, deadline, decode, on_page).await
+    }
+}

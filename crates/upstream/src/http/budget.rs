@@ -1,0 +1,187 @@
+//! The rate budget: when the next request may be sent, for everyone who shares the client.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::clock::{Clock, Deadline};
+use crate::error::ApiError;
+use crate::http::retry::RateHeaders;
+use crate::http::{Resource, Route};
+
+/// GET requests a minute before the secondary limit (docs.github.com, REST rate limits: 900 points a minute, a GET is
+/// one point; read 2026-11-21).
+const REST_POINTS_PER_MINUTE: usize = 900;
+/// GraphQL queries a minute before the secondary limit (same page: 2,000 points, a query is one).
+const GRAPHQL_POINTS_PER_MINUTE: usize = 2_000;
+const MINUTE: Duration = Duration::from_mins(1);
+/// The reset time has whole seconds: one more makes sure that it has passed.
+const RESET_ROUNDING: Duration = Duration::from_secs(1);
+
+/// Budgets of the resources that GitHub counts apart.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    core: Mutex<State>,
+    graphql: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    remaining: Option<u64>,
+    reset_at: Option<Timestamp>,
+    paused_until: Option<Instant>,
+    sent: VecDeque<Instant>,
+}
+
+impl Budget {
+    /// Waits until a request may be sent, and counts it; fails at once when that is past the deadline.
+    pub(super) async fn admit(&self, route: &Route, clock: &dyn Clock, deadline: Deadline) -> Result<(), ApiError> {
+        loop {
+            let wait = self.state(route.resource).wait(route.resource, clock.now());
+            if wait.is_zero() {
+                self.state(route.resource).sent.push_back(Instant::now());
+                return Ok(());
+            }
+            if !deadline.allows(wait) {
+                return Err(ApiError::RateLimited {
+                    route: route.template,
+                    until: later(clock.now(), wait),
+                });
+            }
+            if wait > MINUTE {
+                tracing::warn!(
+                    wait_seconds = wait.as_secs(),
+                    route = route.template,
+                    "waiting for the rate limit"
+                );
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Takes note of what an answer says is left.
+    pub(super) fn note(&self, resource: Resource, headers: RateHeaders) {
+        let mut state = self.state(resource);
+        if headers.remaining.is_some() {
+            state.remaining = headers.remaining;
+            state.reset_at = headers.reset_at;
+        }
+    }
+
+    /// Holds back every request to the resource.
+    pub(super) fn pause(&self, resource: Resource, wait: Duration) {
+        let mut state = self.state(resource);
+        state.paused_until = state.paused_until.max(Instant::now().checked_add(wait));
+    }
+
+    /// Requests left of the primary limit, as last told.
+    pub(super) fn remaining(&self, resource: Resource) -> Option<u64> {
+        self.state(resource).remaining
+    }
+
+    fn state(&self, resource: Resource) -> MutexGuard<'_, State> {
+        let state = match resource {
+            Resource::Core => &self.core,
+            Resource::Graphql => &self.graphql,
+        };
+        // A poisoned lock means another task panicked; the counters are still counters.
+        state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wait(&mut self, resource: Resource, now: Timestamp) -> Duration {
+        let tick = Instant::now();
+        while self
+            .sent
+            .front()
+            .is_some_and(|sent| tick.duration_since(*sent) >= MINUTE)
+        {
+            self.sent.pop_front();
+        }
+        let per_minute = match resource {
+            Resource::Core => REST_POINTS_PER_MINUTE,
+            Resource::Graphql => GRAPHQL_POINTS_PER_MINUTE,
+        };
+        let for_pace = match self.sent.front() {
+            Some(oldest) if self.sent.len() >= per_minute => MINUTE.saturating_sub(tick.duration_since(*oldest)),
+            _ => Duration::ZERO,
+        };
+        let for_pause = self
+            .paused_until
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(tick));
+        let for_reset = match (self.remaining, self.reset_at) {
+            (Some(0), Some(reset_at)) => until(reset_at, now),
+            _ => Duration::ZERO,
+        };
+        for_pace.max(for_pause).max(for_reset)
+    }
+}
+
+/// How long until the reset has surely passed; zero once it has.
+pub(super) fn until(reset_at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(reset_at.duration_since(now)).map_or(Duration::ZERO, |left| left + RESET_ROUNDING)
+}
+
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    const ROUTE: Route = Route {
+        template: "GET /x",
+        resource: Resource::Core,
+        grant: "",
+        not_found: "",
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn no_minute_holds_more_requests_than_github_allows() {
+        let budget = Budget::default();
+        let mut sent = Vec::new();
+        for _ in 0..2_000 {
+            budget.admit(&ROUTE, &SystemClock, Deadline::NONE).await.unwrap();
+            sent.push(Instant::now());
+        }
+        for (index, at) in sent.iter().enumerate().skip(REST_POINTS_PER_MINUTE) {
+            assert!(at.duration_since(sent[index - REST_POINTS_PER_MINUTE]) >= MINUTE);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_back_everyone_and_a_deadline_stops_early() {
+        let budget = Budget::default();
+        budget.pause(Resource::Core, Duration::from_secs(30));
+        let begun = Instant::now();
+        let tight = Deadline::within(Duration::from_secs(10));
+        let stopped = budget.admit(&ROUTE, &SystemClock, tight).await;
+        assert!(matches!(stopped, Err(ApiError::RateLimited { .. })));
+        assert_eq!(begun.elapsed(), Duration::ZERO, "stopping early takes no time");
+        budget.admit(&ROUTE, &SystemClock, Deadline::NONE).await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_used_up_budget_stops_before_the_refusal() {
+        let budget = Budget::default();
+        let headers = RateHeaders {
+            remaining: Some(0),
+            reset_at: Some(later(SystemClock.now(), Duration::from_mins(10))),
+            retry_after: None,
+        };
+        budget.note(Resource::Core, headers);
+        let stopped = budget
+            .admit(&ROUTE, &SystemClock, Deadline::within(Duration::from_mins(1)))
+            .await;
+        assert!(matches!(stopped, Err(ApiError::RateLimited { .. })));
+        assert_eq!(budget.remaining(Resource::Core), Some(0));
+        assert_eq!(budget.remaining(Resource::Graphql), None, "resources are counted apart");
+    }
+}

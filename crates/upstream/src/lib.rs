@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod error;
+pub mod github;
+pub mod http;
+pub mod origin;
