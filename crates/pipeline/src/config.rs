@@ -1,0 +1,622 @@
+//! Configuration: read once, in `main`, through a lookup closure; every fault is reported together.
+//!
+//! [`VARIABLES`] is the one list of what can be set; `docs/CONFIGURATION.md` is generated from it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+use uptake_domain::recipients::Recipient;
+use uptake_domain::seat::TeamFilter;
+use uptake_upstream::github::Owner;
+use uptake_upstream::origin::Origin;
+
+use crate::ports::{PortError, Secrets};
+
+/// One environment variable.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The functions that read it.
+    pub functions: &'static [&'static str],
+    /// What it is when it is not set; `None` where that is an error or switches something off.
+    pub default: Option<&'static str>,
+    /// Something to start from.
+    pub example: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const ALL_FUNCTIONS: &[&str] = &["copilot-seats", "mailer"];
+const SEATS: &[&str] = &["copilot-seats"];
+const MAILER: &[&str] = &["mailer"];
+
+/// Every variable, in the order people set them.
+pub const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "UPTAKE_STORE",
+        functions: ALL_FUNCTIONS,
+        default: Some("command line: ./uptake-data"),
+        example: "s3://contoso-uptake/prod",
+        meaning: "Where everything is kept: `file:///absolute/folder` for the command line, `s3://bucket[/prefix]` for a Lambda.",
+    },
+    Variable {
+        name: "UPTAKE_SINKS",
+        functions: ALL_FUNCTIONS,
+        default: Some("command line: local, Lambda: aws"),
+        example: "local",
+        meaning: "Where metrics and mails go: `local` writes JSON lines and .eml files into the store, `aws` uses CloudWatch and SES.",
+    },
+    Variable {
+        name: "UPTAKE_GITHUB_API_URL",
+        functions: SEATS,
+        default: Some("https://api.github.com"),
+        example: "https://api.octocorp.ghe.com",
+        meaning: "GitHub's API: scheme and host, no path. Plain HTTP only on loopback.",
+    },
+    Variable {
+        name: "UPTAKE_GITHUB_ENTERPRISE",
+        functions: SEATS,
+        default: None,
+        example: "octo-enterprise",
+        meaning: "Slug of the enterprise (enterprise mode). Wins over `UPTAKE_GITHUB_ORGS`.",
+    },
+    Variable {
+        name: "UPTAKE_GITHUB_ORGS",
+        functions: SEATS,
+        default: None,
+        example: "octo-org,octo-labs",
+        meaning: "Comma list of organisations (organisation mode).",
+    },
+    Variable {
+        name: "UPTAKE_GITHUB_TOKEN",
+        functions: SEATS,
+        default: None,
+        example: "(secret)",
+        meaning: "Personal access token. Enterprise mode: a classic one with `manage_billing:copilot`, `read:enterprise` and `read:user`.",
+    },
+    Variable {
+        name: "UPTAKE_GITHUB_TOKEN_PARAMETER",
+        functions: SEATS,
+        default: None,
+        example: "/uptake/github-token",
+        meaning: "SSM SecureString that holds the token; Lambda only.",
+    },
+    Variable {
+        name: "UPTAKE_GITHUB_APP_ID",
+        functions: SEATS,
+        default: None,
+        example: "123456",
+        meaning: "GitHub App instead of a token; organisation mode only. Permission: GitHub Copilot Business, read.",
+    },
+    Variable {
+        name: "UPTAKE_GITHUB_APP_KEY",
+        functions: SEATS,
+        default: None,
+        example: "(secret)",
+        meaning: "The App's private key, as PEM text.",
+    },
+    Variable {
+        name: "UPTAKE_GITHUB_APP_KEY_PARAMETER",
+        functions: SEATS,
+        default: None,
+        example: "/uptake/github-app-key",
+        meaning: "SSM SecureString that holds the private key; Lambda only.",
+    },
+    Variable {
+        name: "UPTAKE_TEAMS",
+        functions: SEATS,
+        default: Some("(all seats)"),
+        example: "payments,platform",
+        meaning: "Comma list of team slugs to report. Set, it leaves out direct seats; empty, everything is reported.",
+    },
+    Variable {
+        name: "UPTAKE_SMALLEST_GROUP",
+        functions: SEATS,
+        default: Some("5"),
+        example: "10",
+        meaning: "Groups of fewer people fold into `other` in every metric dimension.",
+    },
+    Variable {
+        name: "UPTAKE_RECIPIENTS",
+        functions: MAILER,
+        default: Some("config/emails.json"),
+        example: "config/emails.json",
+        meaning: "Store key of the list of recipients: `{\"emails\": [...], \"reports\": {\"copilot-seats\": [...]}}`, `reports` optional.",
+    },
+    Variable {
+        name: "UPTAKE_SENDER",
+        functions: MAILER,
+        default: None,
+        example: "uptake@octo.example",
+        meaning: "Sender of every mail; on AWS an address or domain verified with SES.",
+    },
+];
+
+/// Which face reads the configuration: it decides the defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// The command line on a folder.
+    CommandLine,
+    /// A Lambda.
+    Lambda,
+}
+
+/// Where everything is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// A folder; relative only as the command line's default.
+    Folder(PathBuf),
+    /// A bucket and the prefix of every key, without slashes at its ends.
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// The prefix; empty for none.
+        prefix: String,
+    },
+}
+
+/// Everything wrong with the environment, one sentence a fault.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigFaults(Vec<String>);
+
+impl ConfigFaults {
+    /// A single fault found outside the environment.
+    pub fn one(fault: String) -> Self {
+        Self(vec![fault])
+    }
+}
+
+impl fmt::Display for ConfigFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  - {fault}"))
+    }
+}
+
+/// A secret, or the SSM parameter that holds it.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// The value itself.
+    Value(SecretString),
+    /// The name of a parameter.
+    Parameter(String),
+}
+
+impl SecretSource {
+    /// The value, read from the parameter store if need be.
+    pub async fn resolve(&self, secrets: &dyn Secrets) -> Result<SecretString, PortError> {
+        match self {
+            Self::Value(value) => Ok(value.clone()),
+            Self::Parameter(name) => secrets.read(name).await,
+        }
+    }
+}
+
+/// How Uptake proves to GitHub who it is.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A personal access token.
+    Token(SecretSource),
+    /// A GitHub App.
+    App {
+        /// App id or client id.
+        id: String,
+        /// The private key.
+        key: SecretSource,
+    },
+}
+
+/// What every function needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Where everything is kept.
+    pub store: Store,
+}
+
+/// What `copilot-seats` needs.
+#[derive(Clone, Debug)]
+pub struct CopilotSeatsConfig {
+    /// GitHub's API.
+    pub api: Origin,
+    /// Whose seats.
+    pub owners: Vec<Owner>,
+    /// Who asks.
+    pub credential: Credential,
+    /// Which teams.
+    pub teams: TeamFilter,
+    /// The smallest group shown by name.
+    pub smallest_group: usize,
+}
+
+/// What `mailer` needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailerConfig {
+    /// Store key of the list of recipients.
+    pub recipients: String,
+    /// The sender.
+    pub sender: Recipient,
+}
+
+/// Reads variables and remembers every fault.
+pub struct Environment<'a> {
+    get: &'a dyn Fn(&str) -> Option<String>,
+    face: Face,
+    faults: Vec<String>,
+}
+
+impl<'a> Environment<'a> {
+    /// Reads through `get`; `main` passes the process's environment.
+    pub fn new(face: Face, get: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            get,
+            face,
+            faults: Vec::new(),
+        }
+    }
+
+    /// The configuration, if nothing read through this environment was at fault.
+    pub fn finish<T>(self, config: Option<T>) -> Result<T, ConfigFaults> {
+        config
+            .filter(|_| self.faults.is_empty())
+            .ok_or(ConfigFaults(self.faults))
+    }
+
+    /// What every function needs.
+    pub fn store(&mut self) -> Option<StoreConfig> {
+        let sinks = self.text("UPTAKE_SINKS");
+        let wanted = match self.face {
+            Face::CommandLine => "local",
+            Face::Lambda => "aws",
+        };
+        if let Some(sinks) = sinks.filter(|sinks| sinks != wanted) {
+            self.fault(match (sinks.as_str(), self.face) {
+                ("aws", Face::CommandLine) => {
+                    "UPTAKE_SINKS=aws: the command line writes local sinks only; run the Lambda for AWS, or unset it".into()
+                }
+                ("local", Face::Lambda) => {
+                    "UPTAKE_SINKS=local: a Lambda has no folder to keep; use the command line for local sinks, or unset it".into()
+                }
+                _ => format!("UPTAKE_SINKS={sinks}: must be local or aws"),
+            });
+        }
+        let store = match (self.text("UPTAKE_STORE"), self.face) {
+            (None, Face::CommandLine) => Some(Store::Folder(PathBuf::from("uptake-data"))),
+            (None, Face::Lambda) => {
+                self.fault("UPTAKE_STORE is not set; set it to s3://bucket or s3://bucket/prefix".into());
+                None
+            }
+            (Some(text), face) => match (parse_store(&text), face) {
+                (Ok(Store::Bucket { .. }), Face::CommandLine) => {
+                    self.fault(format!("UPTAKE_STORE={text}: the command line works on file:///absolute/folder; a bucket belongs to the Lambdas"));
+                    None
+                }
+                (Ok(Store::Folder(_)), Face::Lambda) => {
+                    self.fault(format!(
+                        "UPTAKE_STORE={text}: a Lambda works on s3://bucket or s3://bucket/prefix"
+                    ));
+                    None
+                }
+                (Ok(store), _) => Some(store),
+                (Err(reason), _) => {
+                    self.fault(format!("UPTAKE_STORE={text}: {reason}"));
+                    None
+                }
+            },
+        };
+        Some(StoreConfig { store: store? })
+    }
+
+    /// What `copilot-seats` needs.
+    pub fn copilot_seats(&mut self) -> Option<CopilotSeatsConfig> {
+        let api = self.parsed("UPTAKE_GITHUB_API_URL", Some("https://api.github.com"));
+        let owners = self.owners();
+        let credential = self.credential(&owners);
+        let teams = TeamFilter::new(self.list("UPTAKE_TEAMS"));
+        let smallest_group = self.parsed("UPTAKE_SMALLEST_GROUP", Some("5"));
+        Some(CopilotSeatsConfig {
+            api: api?,
+            owners: (!owners.is_empty()).then_some(owners)?,
+            credential: credential?,
+            teams,
+            smallest_group: smallest_group?,
+        })
+    }
+
+    /// What `mailer` needs.
+    pub fn mailer(&mut self) -> Option<MailerConfig> {
+        let recipients = self
+            .text("UPTAKE_RECIPIENTS")
+            .unwrap_or_else(|| "config/emails.json".to_owned());
+        let sender = self.parsed("UPTAKE_SENDER", None);
+        Some(MailerConfig {
+            recipients,
+            sender: sender?,
+        })
+    }
+
+    fn owners(&mut self) -> Vec<Owner> {
+        let (name, slugs, owner): (_, BTreeSet<String>, fn(String) -> Owner) =
+            if let Some(enterprise) = self.text("UPTAKE_GITHUB_ENTERPRISE") {
+                (
+                    "UPTAKE_GITHUB_ENTERPRISE",
+                    BTreeSet::from([enterprise]),
+                    Owner::Enterprise,
+                )
+            } else {
+                let organisations = self.list("UPTAKE_GITHUB_ORGS");
+                let distinct = organisations.iter().map(|slug| slug.to_lowercase()).collect();
+                ("UPTAKE_GITHUB_ORGS", distinct, Owner::Organisation)
+            };
+        if slugs.is_empty() {
+            self.fault(
+                "neither UPTAKE_GITHUB_ENTERPRISE nor UPTAKE_GITHUB_ORGS is set; name the enterprise or the organisations".into(),
+            );
+        }
+        let is_slug = |slug: &str| slug.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        for slug in slugs.iter().filter(|slug| !is_slug(slug)) {
+            self.fault(format!(
+                "{name}: '{slug}' is not a slug; give it as it stands in GitHub's addresses"
+            ));
+        }
+        slugs.into_iter().map(owner).collect()
+    }
+
+    fn credential(&mut self, owners: &[Owner]) -> Option<Credential> {
+        let token = self.secret("UPTAKE_GITHUB_TOKEN", "UPTAKE_GITHUB_TOKEN_PARAMETER");
+        let app = self.text("UPTAKE_GITHUB_APP_ID");
+        let key = self.secret("UPTAKE_GITHUB_APP_KEY", "UPTAKE_GITHUB_APP_KEY_PARAMETER");
+        let of_enterprise = owners.iter().any(|owner| matches!(owner, Owner::Enterprise(_)));
+        match (token, app, key) {
+            (None, Some(_), _) if of_enterprise => {
+                self.fault(
+                    "UPTAKE_GITHUB_APP_ID: GitHub accepts no App for an enterprise's seats; set UPTAKE_GITHUB_TOKEN to a classic \
+                     token with manage_billing:copilot and read:enterprise, or name organisations instead"
+                        .into(),
+                );
+                None
+            }
+            (_, Some(id), Some(key)) if !of_enterprise => Some(Credential::App { id, key }),
+            (Some(token), _, _) => Some(Credential::Token(token)),
+            (None, Some(_), None) => {
+                self.fault("UPTAKE_GITHUB_APP_ID is set but not its key; set UPTAKE_GITHUB_APP_KEY or UPTAKE_GITHUB_APP_KEY_PARAMETER".into());
+                None
+            }
+            (None, _, _) => {
+                self.fault(match self.face {
+                    Face::CommandLine => {
+                        "UPTAKE_GITHUB_TOKEN is not set; create a token and put it into the environment".into()
+                    }
+                    Face::Lambda => {
+                        "UPTAKE_GITHUB_TOKEN_PARAMETER is not set; name the SSM SecureString that holds the token"
+                            .into()
+                    }
+                });
+                None
+            }
+        }
+    }
+
+    fn secret(&mut self, value_name: &str, parameter_name: &str) -> Option<SecretSource> {
+        let parameter = self.text(parameter_name);
+        if parameter.is_some() && self.face == Face::CommandLine {
+            self.fault(format!(
+                "{parameter_name}: the command line reads no SSM parameters; set {value_name} instead"
+            ));
+        }
+        self.text(value_name)
+            .map(|value| SecretSource::Value(value.into()))
+            .or(parameter.map(SecretSource::Parameter))
+    }
+
+    fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: Option<&str>) -> Option<T> {
+        let Some(text) = self.text(name).or(default.map(str::to_owned)) else {
+            self.fault(format!("{name} is not set; {}", meaning(name)));
+            return None;
+        };
+        text.parse()
+            .map_err(|error| self.fault(format!("{name}={text}: {error}")))
+            .ok()
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.map(str::to_owned).collect()
+    }
+
+    /// A variable set to nothing is a variable not set: Terraform cannot leave one out of a map.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.get)(name)
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+    }
+
+    fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+}
+
+fn meaning(name: &str) -> &'static str {
+    VARIABLES
+        .iter()
+        .find(|variable| variable.name == name)
+        .map_or("", |variable| variable.meaning)
+}
+
+fn parse_store(text: &str) -> Result<Store, &'static str> {
+    if let Some(path) = text.strip_prefix("file://") {
+        let path = PathBuf::from(path);
+        return if path.is_absolute() {
+            Ok(Store::Folder(path))
+        } else {
+            Err("a folder is written file:///absolute/folder, with three slashes")
+        };
+    }
+    if let Some(rest) = text.strip_prefix("s3://") {
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        return if bucket.is_empty() {
+            Err("the bucket is missing; write s3://bucket or s3://bucket/prefix")
+        } else {
+            Ok(Store::Bucket {
+                bucket: bucket.to_owned(),
+                prefix: prefix.trim_matches('/').to_owned(),
+            })
+        };
+    }
+    Err("must be file:///absolute/folder or s3://bucket[/prefix]")
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method's path is tied to one lifetime, `with` needs all of them"
+)]
+mod tests {
+    use super::*;
+
+    fn with<T>(
+        face: Face,
+        variables: &[(&str, &str)],
+        read: impl FnOnce(&mut Environment<'_>) -> Option<T>,
+    ) -> Result<T, ConfigFaults> {
+        let get = |name: &str| {
+            variables
+                .iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        let mut environment = Environment::new(face, &get);
+        let config = read(&mut environment);
+        environment.finish(config)
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        let message = with(
+            Face::Lambda,
+            &[
+                ("UPTAKE_STORE", "bucket"),
+                ("UPTAKE_SINKS", "paper"),
+                ("UPTAKE_GITHUB_API_URL", "http://api.github.com"),
+                ("UPTAKE_GITHUB_ORGS", "fine, not a slug"),
+                ("UPTAKE_GITHUB_APP_ID", "1"),
+                ("UPTAKE_SMALLEST_GROUP", "few"),
+            ],
+            |environment| {
+                let store = environment.store();
+                let seats = environment.copilot_seats();
+                let mailer = environment.mailer();
+                Some((store?, seats?, mailer?))
+            },
+        )
+        .unwrap_err()
+        .to_string();
+        for fault in [
+            "UPTAKE_STORE=bucket",
+            "UPTAKE_SINKS=paper",
+            "UPTAKE_GITHUB_API_URL",
+            "'not a slug'",
+            "UPTAKE_GITHUB_APP_KEY",
+            "UPTAKE_SMALLEST_GROUP=few",
+            "UPTAKE_SENDER is not set",
+        ] {
+            assert!(message.contains(fault), "{fault} not in {message}");
+        }
+    }
+
+    #[test]
+    fn a_store_is_a_folder_here_and_a_bucket_there() {
+        let store = |face, value| {
+            with(face, &[("UPTAKE_STORE", value)], |environment| environment.store()).map(|config| config.store)
+        };
+        assert_eq!(
+            store(Face::CommandLine, "file:///data"),
+            Ok(Store::Folder("/data".into()))
+        );
+        assert_eq!(store(Face::CommandLine, ""), Ok(Store::Folder("uptake-data".into())));
+        let bucket = |prefix: &str| {
+            Ok(Store::Bucket {
+                bucket: "b".into(),
+                prefix: prefix.into(),
+            })
+        };
+        assert_eq!(store(Face::Lambda, "s3://b"), bucket(""));
+        assert_eq!(store(Face::Lambda, "s3://b/p/q/"), bucket("p/q"));
+        for (face, value) in [
+            (Face::CommandLine, "s3://b"),
+            (Face::CommandLine, "file://data"),
+            (Face::Lambda, "file:///data"),
+            (Face::Lambda, ""),
+            (Face::Lambda, "s3:///p"),
+        ] {
+            assert!(store(face, value).is_err(), "{face:?} {value}");
+        }
+    }
+
+    #[test]
+    fn an_app_serves_organisations_and_a_token_serves_the_enterprise() {
+        let seats =
+            |variables: &[(&str, &str)]| with(Face::CommandLine, variables, |environment| environment.copilot_seats());
+        let app = ("UPTAKE_GITHUB_APP_ID", "1");
+        let key = ("UPTAKE_GITHUB_APP_KEY", "pem");
+        let token = ("UPTAKE_GITHUB_TOKEN", "t");
+        let enterprise = ("UPTAKE_GITHUB_ENTERPRISE", "octo-enterprise");
+        let organisations = ("UPTAKE_GITHUB_ORGS", "octo-org,Octo-Labs,octo-org");
+        assert!(matches!(
+            seats(&[enterprise, token, app, key]).unwrap().credential,
+            Credential::Token(_)
+        ));
+        assert!(matches!(
+            seats(&[organisations, token, app, key]).unwrap().credential,
+            Credential::App { .. }
+        ));
+        assert_eq!(seats(&[organisations, token]).unwrap().owners.len(), 2);
+        let message = seats(&[enterprise, app, key]).unwrap_err().to_string();
+        assert!(message.contains("manage_billing:copilot"), "{message}");
+    }
+
+    #[test]
+    fn the_command_line_says_that_it_reads_no_parameters() {
+        let variables = [
+            ("UPTAKE_GITHUB_ENTERPRISE", "e"),
+            ("UPTAKE_GITHUB_TOKEN_PARAMETER", "/p"),
+        ];
+        let message = with(Face::CommandLine, &variables, |environment| environment.copilot_seats())
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("set UPTAKE_GITHUB_TOKEN instead"), "{message}");
+    }
+
+    #[test]
+    fn every_variable_that_is_read_is_documented() {
+        let source = include_str!("config.rs");
+        let code = &source[source.find("impl<'a> Environment").unwrap()..source.find("#[cfg(test)]").unwrap()];
+        let names = code
+            .split('"')
+            .filter(|text| text.starts_with("UPTAKE_") && text.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
+        let mut count = 0;
+        for name in names {
+            assert!(
+                VARIABLES.iter().any(|variable| variable.name == name),
+                "{name} is not in VARIABLES"
+            );
+            count += 1;
+        }
+        assert!(count >= VARIABLES.len(), "a documented variable is never read");
+    }
+
+    #[test]
+    fn a_secret_does_not_show_in_debug_output() {
+        let config = with(
+            Face::CommandLine,
+            &[("UPTAKE_GITHUB_ENTERPRISE", "e"), ("UPTAKE_GITHUB_TOKEN", "hush")],
+            |environment| environment.copilot_seats(),
+        )
+        .unwrap();
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+}

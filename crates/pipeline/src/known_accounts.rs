@@ -1,0 +1,115 @@
+//! Account details already looked up: an address and an age do not change from one day to the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use uptake_domain::seats_csv::AccountDetails;
+
+/// How long details are good for.
+const GOOD_FOR_DAYS: i32 = 7;
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// Details by GitHub's id.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct KnownAccounts(BTreeMap<u64, Known>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    looked_up_on: Date,
+    details: AccountDetails,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    id: u64,
+    looked_up_on: Date,
+    #[serde(flatten)]
+    details: AccountDetails,
+}
+
+impl KnownAccounts {
+    pub(crate) fn decode(bytes: &[u8]) -> io::Result<Self> {
+        BufReader::new(zstd::Decoder::new(bytes)?)
+            .lines()
+            .map(|line| {
+                let Line {
+                    id,
+                    looked_up_on,
+                    details,
+                } = serde_json::from_str(&line?)?;
+                Ok((id, Known { looked_up_on, details }))
+            })
+            .collect::<io::Result<_>>()
+            .map(Self)
+    }
+
+    pub(crate) fn encode(&self) -> io::Result<Vec<u8>> {
+        let mut lines = BufWriter::new(zstd::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?);
+        for (id, known) in &self.0 {
+            let line = Line {
+                id: *id,
+                looked_up_on: known.looked_up_on,
+                details: known.details.clone(),
+            };
+            serde_json::to_writer(&mut lines, &line)?;
+            lines.write_all(b"\n")?;
+        }
+        lines.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+    }
+
+    /// Whether the person's details are good enough on `day`.
+    pub(crate) fn is_fresh(&self, id: u64, day: Date) -> bool {
+        self.0
+            .get(&id)
+            .is_some_and(|known| day < known.looked_up_on.saturating_add(GOOD_FOR_DAYS.days()))
+    }
+
+    pub(crate) fn learn(&mut self, day: Date, found: Vec<(u64, AccountDetails)>) {
+        self.0.extend(found.into_iter().map(|(id, details)| {
+            (
+                id,
+                Known {
+                    looked_up_on: day,
+                    details,
+                },
+            )
+        }));
+    }
+
+    /// Forgets everybody else: who has no seat is none of our business.
+    pub(crate) fn keep_only(&mut self, ids: &BTreeSet<u64>) {
+        self.0.retain(|id, _| ids.contains(id));
+    }
+
+    pub(crate) fn details(&self) -> BTreeMap<u64, AccountDetails> {
+        self.0.iter().map(|(id, known)| (*id, known.details.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn details_are_good_for_a_week_and_survive_storage() {
+        let day = date(2026, 11, 20);
+        let mut known = KnownAccounts::default();
+        let details = AccountDetails {
+            email: Some("octocat@octo.example".into()),
+            created_at: Some("2020-01-01T00:00:00Z".parse().unwrap()),
+        };
+        known.learn(day, vec![(1, details.clone()), (2, AccountDetails::default())]);
+        let mut known = KnownAccounts::decode(&known.encode().unwrap()).unwrap();
+        for (days, fresh) in [(-3, true), (0, true), (6, true), (7, false)] {
+            assert_eq!(known.is_fresh(1, day.saturating_add(days.days())), fresh, "{days}");
+        }
+        assert!(known.is_fresh(2, day), "that an account is gone is known as well");
+        assert!(!known.is_fresh(3, day));
+        known.keep_only(&BTreeSet::from([1]));
+        assert_eq!(known.details(), BTreeMap::from([(1, details)]));
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+pub mod config;
+pub mod copilot_seats;
+pub mod deliveries;
+pub mod mailer;
+pub mod outcome;
+pub mod ports;
+pub mod quarantine;
+pub mod report_record;
+pub mod seats_mail;
+pub mod trigger;
+pub mod watermark;
+
+mod dry_run;
+mod known_accounts;
+mod telemetry;

@@ -1,0 +1,118 @@
+//! What a collection answers, whichever face started it, and why one fails.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uptake_domain::calendar::{NotOneDay, Window};
+use uptake_domain::recipients::RecipientFaults;
+use uptake_upstream::error::ApiError;
+
+use crate::ports::PortError;
+
+/// How a collection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Everything the window holds is stored.
+    Complete,
+    /// Something that should be there could not be read or sent.
+    Incomplete,
+    /// The window is done already, or its inputs are not there yet.
+    NothingToDo,
+}
+
+/// What a collection handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Records read: seats, recipients.
+    pub fetched: u64,
+    /// Records stored: report rows, recorded deliveries.
+    pub stored: u64,
+    /// Records set aside because they could not be understood.
+    pub quarantined: u64,
+    /// Metric values or mails that went out.
+    pub published: u64,
+    /// HTTP requests sent upstream.
+    pub requests: u64,
+}
+
+/// The answer of every collection. It names no person: Lambda logs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The function.
+    pub function: &'static str,
+    /// How it ended.
+    pub status: Status,
+    /// The window it worked on.
+    pub window: Window,
+    /// What it handled.
+    pub counts: Counts,
+    /// End of the newest finished window, after this collection.
+    pub watermark: Option<Timestamp>,
+    /// Why it ended before it was through, if it did.
+    pub stopped_early: Option<String>,
+    /// Whether the trigger was delivered later than its period.
+    pub past_due: bool,
+    /// Mails whose hand-over was never confirmed; `mailer` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_doubt: Option<u64>,
+    /// What a person should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Why a collection failed: nothing of its window can be had or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The upstream said no, or nothing.
+    #[error(transparent)]
+    Upstream(#[from] ApiError),
+    /// The store, the metrics or the secrets did not answer.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The trigger asks for a window the function cannot take.
+    #[error(transparent)]
+    Window(#[from] NotOneDay),
+    /// The list of recipients is wrong.
+    #[error("{key}: {faults}")]
+    Recipients {
+        /// Where the list lies.
+        key: String,
+        /// What is wrong with it.
+        faults: RecipientFaults,
+    },
+    /// The list of recipients is missing.
+    #[error(r#"{location} does not exist; put {{"emails": ["name@example.com"]}} there"#)]
+    NoRecipients {
+        /// Where the list is expected.
+        location: String,
+    },
+    /// Something Uptake stored itself does not read back.
+    #[error("{key} does not read back ({reason}); restore an earlier version of it or delete it")]
+    State {
+        /// The object.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A report could not be written out.
+    #[error("the report could not be rendered: {0}")]
+    Render(String),
+}
+
+impl PipelineError {
+    /// One stable word that alarms group by.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Upstream(error) => error.error_type(),
+            Self::Port(PortError::Denied { .. }) => "Permission",
+            Self::Port(PortError::Unavailable { .. }) => "Retryable",
+            Self::Window(_) | Self::Recipients { .. } | Self::NoRecipients { .. } => "Configuration",
+            Self::State { .. } => "State",
+            Self::Render(_) => "Bug",
+        }
+    }
+
+    /// Whether a person has to change a setting rather than wait.
+    pub fn is_configuration(&self) -> bool {
+        self.error_type() == "Configuration"
+    }
+}

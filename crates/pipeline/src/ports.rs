@@ -1,0 +1,159 @@
+//! What the use cases write through: the few things that differ between AWS and a folder on a laptop.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::civil::Date;
+use secrecy::SecretString;
+use uptake_domain::catalogue::Datum;
+use uptake_domain::recipients::Recipient;
+pub use uptake_upstream::clock::{Clock, SystemClock};
+
+/// Why a port could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// The role or user may not do this.
+    #[error("{what}: access denied; grant {grant}")]
+    Denied {
+        /// What was tried.
+        what: String,
+        /// The permission that is missing.
+        grant: String,
+    },
+    /// It did not work now; the next invocation tries again.
+    #[error("{what}: {reason}")]
+    Unavailable {
+        /// What was tried.
+        what: String,
+        /// What the other side said.
+        reason: String,
+    },
+}
+
+/// A stored object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its content.
+    pub bytes: Bytes,
+    /// What [`Files::write_if`] compares with.
+    pub version: Version,
+}
+
+/// Which content an object has, as an opaque word (an `ETag` on S3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(pub String);
+
+/// What a conditional write expects to find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing under the key.
+    Absent,
+    /// The object as it was read.
+    Unchanged(Version),
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The object is stored.
+    Stored,
+    /// Somebody else was faster; nothing is stored.
+    Conflict,
+}
+
+/// The store: objects under keys such as `reports/x.csv`. A write replaces the whole object or nothing of it.
+#[async_trait]
+pub trait Files: Send + Sync {
+    /// The object, or `None` where there is none.
+    async fn read(&self, key: &str) -> Result<Option<File>, PortError>;
+
+    /// Stores or replaces the object.
+    async fn write(&self, key: &str, bytes: Bytes) -> Result<(), PortError>;
+
+    /// Stores the object only if the key holds what is expected.
+    async fn write_if(&self, key: &str, bytes: Bytes, expected: Expected) -> Result<Written, PortError>;
+
+    /// The keys that begin with `prefix`, sorted.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, PortError>;
+
+    /// Removes the object; it is no error when there is none.
+    async fn delete(&self, key: &str) -> Result<(), PortError>;
+
+    /// Where a person finds the object: an address to put in a mail.
+    fn location(&self, key: &str) -> String;
+}
+
+/// Where figures go: CloudWatch, or JSON lines of the same shape.
+#[async_trait]
+pub trait Metrics: Send + Sync {
+    /// Publishes every datum, or says that it could not.
+    async fn publish(&self, data: &[Datum]) -> Result<(), PortError>;
+}
+
+/// A mail to one person, ready to hand over.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// The report it carries, such as `copilot-seats`.
+    pub report: &'a str,
+    /// The day of that report.
+    pub day: Date,
+    /// The verified sender.
+    pub sender: &'a Recipient,
+    /// Who gets it.
+    pub recipient: &'a Recipient,
+    /// The whole message as RFC 5322 bytes.
+    pub message: &'a [u8],
+    /// The HTML body alone, for people who look at files.
+    pub html: &'a str,
+}
+
+/// A mail that was not, or may not have been, handed over.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The service said no: nothing was sent, and the next offering may try again.
+    #[error("the mail service refused the mail: {0}")]
+    Refused(String),
+    /// The service gave no answer: the mail may or may not be on its way.
+    #[error("the mail service gave no answer: {0}")]
+    InDoubt(String),
+}
+
+/// Where mails go: SES, or `.eml` files.
+#[async_trait]
+pub trait Mail: Send + Sync {
+    /// Hands the mail over once, without any retry, and returns the service's id for it.
+    async fn send(&self, letter: Letter<'_>) -> Result<String, MailError>;
+}
+
+/// Where secrets come from: SSM parameters. On a laptop they come with the environment instead.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// The decrypted value of a parameter.
+    async fn read(&self, parameter: &str) -> Result<SecretString, PortError>;
+}
+
+/// Where long work shows how far it has come.
+pub trait Progress: Send + Sync {
+    /// `done` of `total` (if known) are finished in the step called `step`.
+    fn show(&self, step: &'static str, done: u64, total: Option<u64>);
+}
+
+/// Shows nothing: nobody watches a Lambda.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn show(&self, _step: &'static str, _done: u64, _total: Option<u64>) {}
+}
+
+/// The ports every use case needs.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// The store.
+    pub files: &'a dyn Files,
+    /// The figures.
+    pub metrics: &'a dyn Metrics,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// The watcher.
+    pub progress: &'a dyn Progress,
+}

@@ -1,0 +1,100 @@
+//! What is known of a stored report: whether it is complete, where it lies, and the figures it adds up to.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use uptake_domain::seat_figures::SeatSummary;
+
+use crate::outcome::PipelineError;
+use crate::ports::Files;
+
+/// Whether a report holds everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completeness {
+    /// Everything.
+    Complete,
+    /// Something that should be there is missing.
+    Incomplete,
+}
+
+impl Completeness {
+    /// The word used in keys.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// The record of one day's report of seats.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRecord {
+    /// The day the report is about.
+    pub day: Date,
+    /// Whether it holds everything.
+    pub completeness: Completeness,
+    /// What is missing, in sentences that name no person.
+    pub missing: Vec<String>,
+    /// Store key of the CSV.
+    pub csv_key: String,
+    /// Rows of the CSV.
+    pub rows: u64,
+    /// Seats set aside because they could not be understood.
+    pub quarantined: u64,
+    /// When the upstream was asked.
+    pub collected_at: Timestamp,
+    /// Which invocation wrote it.
+    pub invocation_id: String,
+    /// The figures.
+    pub summary: SeatSummary,
+}
+
+fn prefix(report: &str) -> String {
+    format!("state/reports/{report}/")
+}
+
+fn key(report: &str, day: Date) -> String {
+    format!("{}{day}.json", prefix(report))
+}
+
+/// The record of a day, if there is a report.
+pub async fn read(files: &dyn Files, report: &str, day: Date) -> Result<Option<ReportRecord>, PipelineError> {
+    read_key(files, &key(report, day)).await
+}
+
+/// The newest complete report before a day.
+pub async fn latest_complete_before(
+    files: &dyn Files,
+    report: &str,
+    day: Date,
+) -> Result<Option<ReportRecord>, PipelineError> {
+    let end = key(report, day);
+    let keys = files.list(&prefix(report)).await?;
+    for key in keys.iter().rev().filter(|key| **key < end) {
+        let record = read_key(files, key).await?;
+        if let Some(record) = record.filter(|record| record.completeness == Completeness::Complete) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// Stores the record in place of the one before.
+pub async fn write(files: &dyn Files, report: &str, record: &ReportRecord) -> Result<(), PipelineError> {
+    let bytes = serde_json::json!(record).to_string();
+    Ok(files.write(&key(report, record.day), bytes.into()).await?)
+}
+
+async fn read_key(files: &dyn Files, key: &str) -> Result<Option<ReportRecord>, PipelineError> {
+    let Some(file) = files.read(key).await? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&file.bytes)
+        .map(Some)
+        .map_err(|error| PipelineError::State {
+            key: key.to_owned(),
+            reason: error.to_string(),
+        })
+}

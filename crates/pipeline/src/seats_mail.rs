@@ -1,0 +1,312 @@
+//! The mail about seats: figures, comparison and bars as HTML and text, with the report attached.
+
+use std::io::{Cursor, Write};
+
+use askama::Template;
+use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use mail_builder::MessageBuilder;
+use mail_builder::headers::raw::Raw;
+use uptake_domain::calendar::{day_of, to_seconds};
+use uptake_domain::recipients::Recipient;
+use uptake_domain::seats_digest::{Bars, SeatsDigest};
+use uuid::Uuid;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::outcome::PipelineError;
+use crate::report_record::{Completeness, ReportRecord};
+
+/// The largest message SES takes through `SendRawEmail`, attachments encoded (SES quotas, read 2026-11-21: 10 MB by
+/// default). Taken as the smaller of the two megabytes.
+pub const MOST_MESSAGE_BYTES: usize = 10_000_000;
+/// A larger report is attached as a zip: mailboxes are small and CSV shrinks to a fifth.
+const ZIP_ABOVE_BYTES: usize = 1_000_000;
+/// Room for headers and the two bodies beside the attachment.
+const MESSAGE_WITHOUT_ATTACHMENT_BYTES: usize = 200_000;
+
+/// A composed mail, ready to be addressed.
+pub struct SeatsMail {
+    subject: String,
+    html: String,
+    text: String,
+    attachment: Option<Attachment>,
+    /// What one day's mail is called, for message ids.
+    name: String,
+}
+
+#[derive(Clone)]
+struct Attachment {
+    name: String,
+    content_type: &'static str,
+    bytes: Bytes,
+}
+
+#[derive(Template)]
+#[template(path = "seats_mail.html")]
+struct Html<'a> {
+    content: &'a Content<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "seats_mail.txt")]
+struct Text<'a> {
+    content: &'a Content<'a>,
+}
+
+/// What both bodies say.
+struct Content<'a> {
+    subject: &'a str,
+    day: Date,
+    digest: &'a SeatsDigest,
+    tables: [(&'static str, &'a Bars); 2],
+    missing: &'a [String],
+    is_complete: bool,
+    rows: u64,
+    quarantined: u64,
+    collected_at: String,
+    /// The upstream tells only the present, so a report collected on another day says so.
+    collected_late: bool,
+    attachment: Option<&'a str>,
+    location: &'a str,
+}
+
+impl SeatsMail {
+    /// Writes the mail about a report. `location` is where the report lies, for the case that it is too large to attach.
+    pub fn compose(
+        record: &ReportRecord,
+        digest: &SeatsDigest,
+        csv: Bytes,
+        location: &str,
+    ) -> Result<Self, PipelineError> {
+        let attachment = attachment(record, csv).map_err(|error| PipelineError::Render(error.to_string()))?;
+        let is_complete = record.completeness == Completeness::Complete;
+        let overall = record.summary.overall;
+        let warning = if is_complete { "" } else { "INCOMPLETE: " };
+        let subject = format!(
+            "{warning}Copilot seats {}: {} of {} active in 28 days",
+            record.day,
+            thousands(overall.active_28_days),
+            thousands(overall.seats)
+        );
+        let content = Content {
+            subject: &subject,
+            day: record.day,
+            digest,
+            tables: [("Teams", &digest.teams), ("Editors", &digest.editors)],
+            missing: &record.missing,
+            is_complete,
+            rows: record.rows,
+            quarantined: record.quarantined,
+            collected_at: to_seconds(record.collected_at),
+            collected_late: day_of(record.collected_at) > record.day,
+            attachment: attachment.as_ref().map(|attachment| attachment.name.as_str()),
+            location,
+        };
+        let render = |result: askama::Result<String>| result.map_err(|error| PipelineError::Render(error.to_string()));
+        Ok(Self {
+            html: render(Html { content: &content }.render())?,
+            text: render(Text { content: &content }.render())?,
+            name: format!("copilot-seats/{}/{}", record.day, record.completeness.as_str()),
+            subject,
+            attachment,
+        })
+    }
+
+    /// The HTML body alone.
+    pub fn html(&self) -> &str {
+        &self.html
+    }
+
+    /// The whole message to one person. The message id follows from report and person, so that a mail sent twice by an
+    /// operator's decision is one mail to a client that looks.
+    pub fn message(&self, sender: &Recipient, to: &Recipient, now: Timestamp) -> Result<Vec<u8>, PipelineError> {
+        let id = Uuid::new_v5(
+            &Uuid::NAMESPACE_OID,
+            format!("{}/{}", self.name, to.normalised()).as_bytes(),
+        );
+        let domain = sender.address().rsplit('@').next().unwrap_or_default();
+        let mut message = MessageBuilder::new()
+            .message_id(format!("{id}@{domain}"))
+            .date(now.as_second())
+            .from(sender.address())
+            .to(to.address())
+            .subject(self.subject.as_str())
+            .header("Auto-Submitted", Raw::new("auto-generated"))
+            .text_body(self.text.as_str())
+            .html_body(self.html.as_str());
+        if let Some(attachment) = &self.attachment {
+            message = message.attachment(
+                attachment.content_type,
+                attachment.name.as_str(),
+                attachment.bytes.as_ref(),
+            );
+        }
+        message
+            .write_to_vec()
+            .map_err(|error| PipelineError::Render(error.to_string()))
+    }
+}
+
+/// The report as it is, zipped when large, or not at all when even that does not fit.
+fn attachment(record: &ReportRecord, csv: Bytes) -> zip::result::ZipResult<Option<Attachment>> {
+    let name = record.csv_key.rsplit('/').next().unwrap_or_default().to_owned();
+    let attachment = if csv.len() <= ZIP_ABOVE_BYTES {
+        Attachment {
+            name,
+            content_type: "text/csv",
+            bytes: csv,
+        }
+    } else {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        zip.start_file(name.as_str(), options)?;
+        zip.write_all(&csv)?;
+        Attachment {
+            name: format!("{}.zip", name.trim_end_matches(".csv")),
+            content_type: "application/zip",
+            bytes: zip.finish()?.into_inner().into(),
+        }
+    };
+    Ok(Some(attachment)
+        .filter(|attachment| encoded(attachment.bytes.len()) + MESSAGE_WITHOUT_ATTACHMENT_BYTES <= MOST_MESSAGE_BYTES))
+}
+
+/// The size in base64, with a line end after every 76 characters.
+fn encoded(bytes: usize) -> usize {
+    let characters = bytes.div_ceil(3) * 4;
+    characters + characters.div_ceil(76) * 2
+}
+
+/// `1234567` as `1,234,567`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+    use std::collections::BTreeMap;
+    use uptake_domain::seat_figures::{SeatFigures, SeatSummary};
+    use uptake_domain::seats_csv;
+    use uptake_domain::seats_digest::digest;
+
+    fn record(completeness: Completeness) -> ReportRecord {
+        let figures = SeatFigures {
+            seats: 1_250,
+            active_7_days: 700,
+            active_28_days: 812,
+            idle: 238,
+            never_used: 200,
+            pending_cancellation: 3,
+        };
+        ReportRecord {
+            day: date(2026, 11, 20),
+            completeness,
+            missing: match completeness {
+                Completeness::Complete => vec![],
+                Completeness::Incomplete => vec!["enterprise octo: the rate <limit> is reached".into()],
+            },
+            csv_key: format!("reports/{}", seats_csv::file_name(date(2026, 11, 20))),
+            rows: 1_250,
+            quarantined: 2,
+            collected_at: "2026-11-20T06:00:00Z".parse().unwrap(),
+            invocation_id: "i".into(),
+            summary: SeatSummary {
+                overall: figures,
+                teams: BTreeMap::from([("a<b".to_owned(), figures)]),
+                editors: BTreeMap::from([("vscode".to_owned(), figures)]),
+            },
+        }
+    }
+
+    fn compose(completeness: Completeness, csv: Vec<u8>) -> (SeatsMail, String) {
+        let record = record(completeness);
+        let mail = SeatsMail::compose(&record, &digest(&record.summary, None), csv.into(), "s3://b/r.csv").unwrap();
+        let message = mail
+            .message(
+                &"uptake@octo.example".parse().unwrap(),
+                &"owner@octo.example".parse().unwrap(),
+                "2026-11-20T07:00:00Z".parse().unwrap(),
+            )
+            .unwrap();
+        (mail, String::from_utf8(message).unwrap())
+    }
+
+    /// Bytes that no compression shrinks.
+    fn noise(bytes: usize) -> Vec<u8> {
+        let mut state = 88_172_645_463_325_252_u64;
+        std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        })
+        .take(bytes.div_ceil(8))
+        .flatten()
+        .collect()
+    }
+
+    #[test]
+    fn a_mail_tells_the_figures_and_carries_the_report() {
+        let (mail, message) = compose(Completeness::Complete, b"Username\nocto\n".to_vec());
+        assert!(
+            message.contains("Subject: Copilot seats 2026-11-20: 812 of 1,250 active in 28 days"),
+            "{message}"
+        );
+        assert!(
+            message.contains(r#"filename="copilot_billing_seats_2026_11_20.csv""#),
+            "{message}"
+        );
+        assert!(mail.html.contains("a&#60;b"), "names are escaped: {}", mail.html);
+        assert!(mail.text.contains("first report"));
+        assert!(mail.html.contains("2 records could not be understood"), "{}", mail.html);
+        assert!(
+            !mail.html.to_lowercase().contains("<script") && !mail.html.contains("http"),
+            "nothing to load or run"
+        );
+    }
+
+    #[test]
+    fn an_incomplete_report_says_so_first_everywhere() {
+        let (mail, message) = compose(Completeness::Incomplete, b"Username\n".to_vec());
+        assert!(message.contains("Subject: INCOMPLETE: "));
+        assert!(
+            mail.html.contains("This report is incomplete")
+                && mail.html.contains("the rate &#60;limit&#62; is reached")
+        );
+        assert!(mail.text.contains("THIS REPORT IS INCOMPLETE") && mail.text.contains("the rate <limit> is reached"));
+    }
+
+    #[test]
+    fn a_large_report_is_zipped_and_a_huge_one_is_pointed_to() {
+        let rows = "octocat,octocat@octo.example,N/A\n".repeat(100_000).into_bytes();
+        let (_, message) = compose(Completeness::Complete, rows);
+        assert!(message.contains(r#"filename="copilot_billing_seats_2026_11_20.zip""#));
+        assert!(message.len() < 200_000, "{}", message.len());
+
+        for (size, attached) in [(7_000_000, true), (7_300_000, false)] {
+            let (mail, message) = compose(Completeness::Complete, noise(size));
+            assert_eq!(message.contains("application/zip"), attached, "{size}");
+            assert_eq!(mail.html.contains("s3://b/r.csv"), !attached, "{size}");
+            assert!(message.len() <= MOST_MESSAGE_BYTES, "{} for {size}", message.len());
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(number), text);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What an invocation says about itself: the same figures for every function.
+
+use jiff::{SignedDuration, Timestamp};
+use uptake_domain::calendar::{self, is_past_due};
+use uptake_domain::catalogue::{
+    COLLECTIONS_COMPLETED, COLLECTIONS_INCOMPLETE, Datum, Dimension, MetricSpec, RECORDS_QUARANTINED,
+    TRIGGERS_PAST_DUE, UPSTREAM_REQUESTS, WATERMARK_LAG,
+};
+
+use crate::outcome::{Outcome, Status};
+use crate::ports::Clock;
+use crate::trigger::Trigger;
+
+/// Whether the trigger came later than its period; says so in the log.
+pub(crate) fn note_past_due(function: &str, trigger: &Trigger, clock: &dyn Clock) -> bool {
+    let now = clock.now();
+    let past_due = is_past_due(trigger.scheduled_time, now);
+    if past_due {
+        let late_seconds = now.duration_since(trigger.scheduled_time).as_secs();
+        tracing::warn!(function, scheduled_time = %trigger.scheduled_time, late_seconds, "the trigger is past due");
+    }
+    past_due
+}
+
+/// The figures of an invocation, and `more` that only this function has. An offering with nothing to do says only
+/// whether it was late: it neither completed nor failed anything.
+pub(crate) fn describe(outcome: &Outcome, trigger: &Trigger, more: &[(&'static MetricSpec, u64)]) -> Vec<Datum> {
+    let at = start_of_hour(trigger.scheduled_time);
+    let datum = |spec: &'static MetricSpec, value: u64| {
+        #[expect(clippy::cast_precision_loss, reason = "counts of one invocation are far below 2^53")]
+        spec.datum(
+            vec![(Dimension::Function, outcome.function.to_owned())],
+            at,
+            value as f64,
+        )
+    };
+    let mut data = vec![datum(&TRIGGERS_PAST_DUE, outcome.past_due.into())];
+    if outcome.status != Status::NothingToDo {
+        let counts = outcome.counts;
+        data.extend([
+            datum(&COLLECTIONS_COMPLETED, (outcome.status == Status::Complete).into()),
+            datum(&COLLECTIONS_INCOMPLETE, (outcome.status == Status::Incomplete).into()),
+            datum(&RECORDS_QUARANTINED, counts.quarantined),
+            datum(&UPSTREAM_REQUESTS, counts.requests),
+        ]);
+        data.extend(more.iter().map(|(spec, value)| datum(spec, *value)));
+    }
+    if let Some(watermark) = outcome.watermark {
+        let lag = trigger.scheduled_time.duration_since(watermark).as_secs();
+        data.push(datum(&WATERMARK_LAG, u64::try_from(lag).unwrap_or(0)));
+    }
+    data
+}
+
+fn start_of_hour(instant: Timestamp) -> Timestamp {
+    let midnight = calendar::start_of(calendar::day_of(instant));
+    midnight + SignedDuration::from_hours(instant.duration_since(midnight).as_hours())
+}
