@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+
+mod account;
+mod cast;
+mod clock;
+mod control;
+mod day;
+mod days;
+mod dice;
+mod editors;
+mod faults;
+mod github;
+mod people;
+mod requests;
+mod scenario;
+mod server;
+mod settings;
+mod spoil;
+mod teams;
+mod world;
+
+pub use account::{PersonTruth, TeamTruth, Truth};
+pub use faults::Fault;
+pub use requests::Requests;
+pub use scenario::{GraphQl, Saml, Scenario, ScenarioError};
+pub use server::{Simulator, SimulatorError};
+pub use settings::Settings;
+
+/// The slug of the enterprise it plays.
+pub const ENTERPRISE: &str = "octo-enterprise";
+/// The organisations of that enterprise.
+pub const ORGANISATIONS: [&str; 2] = ["octo-org", "octo-labs"];
+/// A classic personal token it accepts, with every scope.
+pub const TOKEN: &str = "simulated-classic-token";
+/// The GitHub App installed in both organisations.
+pub const APP_ID: &str = "4242";
+/// The App's private key: made for the simulator, good for nothing else.
+pub const APP_KEY: &str = include_str!("../testdata/app-key.pem");

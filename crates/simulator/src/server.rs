@@ -1,0 +1,180 @@
+//! The running server: what every request passes, whichever upstream it is meant for.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{MatchedPath, Query, Request, State},
+    http::{Uri, header::IF_NONE_MATCH},
+    middleware::{self, Next},
+    response::Response,
+    serve::ListenerExt,
+};
+use jiff::civil::Date;
+use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+
+use crate::{
+    Requests, Settings, Truth, control,
+    faults::Kind,
+    github,
+    settings::{FEWEST_SEATS, MOST_SEATS},
+    spoil::spoil,
+    world::World,
+};
+
+/// Under what a request is counted that no route answers.
+const UNKNOWN: &str = "unknown";
+
+/// A simulator that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    /// The address can be reached from outside.
+    #[error("the simulator accepts a token everybody knows: bind it to 127.0.0.1 or ::1, not to {0}")]
+    NotLoopback(SocketAddr),
+    /// The data set cannot be made.
+    #[error("a data set has between {FEWEST_SEATS} and {MOST_SEATS} seats, not {0}")]
+    Seats(u32),
+    /// The socket is not to be had.
+    #[error("cannot listen on {address}, is the port taken? ({source})")]
+    Bind {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A running simulator. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    world: Arc<World>,
+    /// Dropping it is what stops the server.
+    _running: oneshot::Sender<()>,
+}
+
+impl Simulator {
+    /// Starts on a free port of the loopback interface. Needs a tokio runtime.
+    pub async fn start(settings: Settings) -> Result<Self, SimulatorError> {
+        Self::start_on(SocketAddr::from(([127, 0, 0, 1], 0)), settings).await
+    }
+
+    /// Starts on a loopback address; any other is refused.
+    pub async fn start_on(address: SocketAddr, settings: Settings) -> Result<Self, SimulatorError> {
+        if !address.ip().is_loopback() {
+            return Err(SimulatorError::NotLoopback(address));
+        }
+        if !(FEWEST_SEATS..=MOST_SEATS).contains(&settings.seats) {
+            return Err(SimulatorError::Seats(settings.seats));
+        }
+        let bind = |source| SimulatorError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let bound = listener.local_addr().map_err(bind)?;
+        let world = Arc::new(World::new(format!("http://{bound}"), settings));
+        let (running, stopped) = oneshot::channel();
+        // Small answers would otherwise wait for the client's delayed acknowledgement.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let server =
+            axum::serve(listener, router(&world)).with_graceful_shutdown(async { stopped.await.unwrap_or_default() });
+        tokio::spawn(server.into_future());
+        Ok(Self {
+            world,
+            _running: running,
+        })
+    }
+
+    /// The base of every address, such as `http://127.0.0.1:43210`.
+    pub fn url(&self) -> String {
+        self.world.url.clone()
+    }
+
+    /// Moves to another day, in either direction.
+    pub fn set_today(&self, day: Date) {
+        self.world.set_today(day);
+    }
+
+    /// What has been asked so far.
+    pub fn requests(&self) -> Requests {
+        self.world.requests().clone()
+    }
+
+    /// Starts counting anew; limits and faults go on counting.
+    pub fn reset_requests(&self) {
+        *self.world.requests() = Requests::default();
+    }
+
+    /// Every login, mail address, SAML name id and display name it may serve on this day.
+    pub fn identities(&self) -> Vec<String> {
+        self.world.identities()
+    }
+
+    /// Its own account of the day.
+    pub fn truth(&self) -> Truth {
+        self.world.truth()
+    }
+}
+
+/// The templates of all routes: what requests are counted by and faults are aimed at.
+pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
+    github::ROUTES.into_iter()
+}
+
+fn router(world: &Arc<World>) -> Router {
+    github::router(world)
+        .layer(middleware::from_fn_with_state(Arc::clone(world), observe))
+        .merge(control::router())
+        .with_state(Arc::clone(world))
+}
+
+/// How long an answer takes. Each upstream waits for itself, because one that waits counts as being answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delay(Duration);
+
+impl Delay {
+    pub(crate) async fn wait(self) {
+        sleep(self.0).await;
+    }
+}
+
+/// The page a request asks for, the first where it does not say.
+fn page(uri: &Uri) -> u64 {
+    #[derive(serde::Deserialize)]
+    struct Asked {
+        page: u64,
+    }
+    Query::<Asked>::try_from_uri(uri).map_or(1, |Query(asked)| asked.page)
+}
+
+/// Counts a request, and does to it what the scenario says.
+async fn observe(State(world): State<Arc<World>>, mut request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or(UNKNOWN, MatchedPath::as_str);
+    world.requests().arrived(route);
+    let fault = world.faults.next(route, page(request.uri()));
+
+    let (mut delay, mut spoiled) = (world.settings.latency, None);
+    match fault {
+        Some(Kind::Stalled(time)) => delay += time,
+        Some(Kind::ListShift) => world.shift_list(),
+        // How an upstream refuses is its own business.
+        Some(Kind::Refused(refused)) => drop(request.extensions_mut().insert(refused)),
+        Some(Kind::Spoiled(how)) => {
+            // Only an answer with a body can be spoiled.
+            request.headers_mut().remove(IF_NONE_MATCH);
+            spoiled = Some(how);
+        }
+        None => {}
+    }
+    request.extensions_mut().insert(Delay(delay));
+    let response = next.run(request).await;
+    world.requests().answered(response.status().as_u16());
+    match spoiled {
+        None => response,
+        Some(how) => {
+            let (head, body) = response.into_parts();
+            // The body was made here a moment ago, reading it cannot fail.
+            let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            spoil(Response::from_parts(head, Body::empty()), body, how)
+        }
+    }
+}
