@@ -1,0 +1,122 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+/// Tells whether the developer and AI tools you pay for are used.
+///
+/// Settings come from the environment (docs/CONFIGURATION.md); secrets never from flags.
+#[derive(Debug, Parser)]
+#[command(name = "uptake", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more: -v what is decided, -vv every retry.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show Uptake at work: simulator and jobs over several days, no account needed
+    Demo(Demo),
+    /// Run one function once, as its Lambda would
+    Run(Run),
+    /// Serve a made-up GitHub on loopback
+    Simulate(Simulate),
+    /// Look at records that could not be understood
+    Quarantine(Quarantine),
+}
+
+/// `uptake demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Days to run; a first demo runs a week, a later one adds a day
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=60))]
+    pub days: Option<u8>,
+    /// Copilot seats of the simulated enterprise
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub seats: u32,
+}
+
+/// The functions that can be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Function {
+    /// Teams, seats and accounts from GitHub: CSV report and metrics
+    CopilotSeats,
+    /// One mail per report and person
+    Mailer,
+}
+
+/// `uptake run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The function
+    pub function: Function,
+    /// The whole UTC day to work on; collects again even if the day is done [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "at")]
+    pub date: Option<Date>,
+    /// Do what the scheduler's trigger of this instant would do
+    #[arg(long, value_name = "INSTANT")]
+    pub at: Option<Timestamp>,
+    /// Do everything but write, publish and send
+    #[arg(long)]
+    pub dry_run: bool,
+    /// mailer: send mails in doubt again; their recipients may get them twice
+    #[arg(long)]
+    pub resend: bool,
+    /// Answer with one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `uptake simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Where to listen; loopback only
+    #[arg(long, default_value = "127.0.0.1:8787")]
+    pub listen: SocketAddr,
+    /// Copilot seats of the enterprise
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub seats: u32,
+    /// Same seed, same people
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// The simulated day [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub today: Option<Date>,
+    /// Milliseconds before each answer
+    #[arg(long, default_value_t = 0)]
+    pub latency_ms: u64,
+    /// Scenario file with faults and limits (crates/simulator/scenarios)
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+}
+
+/// `uptake quarantine`.
+#[derive(Debug, Args)]
+pub struct Quarantine {
+    /// What to look at.
+    #[command(subcommand)]
+    pub command: QuarantineCommand,
+}
+
+/// The commands below `uptake quarantine`.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// List functions and days with quarantined records
+    List,
+    /// Show the records of one function and day, with their bytes
+    Show {
+        /// The function
+        function: String,
+        /// The day
+        day: Date,
+    },
+}

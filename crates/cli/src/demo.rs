@@ -1,0 +1,179 @@
+//! `uptake demo`: a made-up enterprise, a week of days, and every job that a day brings.
+
+use anyhow::{Context, bail};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+use uptake_domain::calendar::{day_of, start_of};
+use uptake_domain::seats_csv;
+use uptake_pipeline::outcome::{Outcome, Status};
+use uptake_pipeline::ports::{Clock, Files, SystemClock};
+use uptake_pipeline::trigger::Trigger;
+use uptake_pipeline::{copilot_seats, report_record};
+use uptake_simulator::{ENTERPRISE, Settings, Simulator, TOKEN};
+
+use crate::args::Demo;
+use crate::folder::Folder;
+use crate::run::Job;
+use crate::terminal::{self, TerminalProgress};
+use crate::{End, store};
+
+/// What the demo remembers: which folder is its own, and how far it came.
+const STATE_KEY: &str = "state/demo.json";
+const RECIPIENTS_KEY: &str = "config/emails.json";
+const RECIPIENTS: &str = "{\"emails\": [\"licence-owner@octo.example\", \"platform@octo.example\"]}\n";
+const FIRST_DAYS: u8 = 7;
+const SEED: u64 = 7;
+/// When a day's jobs are started.
+const MORNING: SignedDuration = SignedDuration::from_hours(6);
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    seats: u32,
+    first_day: Date,
+    last_day: Date,
+}
+
+/// The demo's days pass in seconds: each job is told that it is the morning of its day.
+struct Morning(Timestamp);
+
+impl Clock for Morning {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
+    let folder = store(get)?;
+    let (mut state, days) = plan(&folder, demo).await?;
+    let settings = Settings::new(state.seats, SEED, state.first_day);
+    let simulator = Simulator::start(settings)
+        .await
+        .context("the simulator could not start")?;
+    let url = simulator.url();
+    let environment = |name: &str| match name {
+        "UPTAKE_GITHUB_API_URL" => Some(url.clone()),
+        "UPTAKE_GITHUB_ENTERPRISE" => Some(ENTERPRISE.to_owned()),
+        "UPTAKE_GITHUB_TOKEN" => Some(TOKEN.to_owned()),
+        "UPTAKE_SENDER" => Some("uptake@octo.example".to_owned()),
+        "UPTAKE_STORE" => get(name),
+        _ => None,
+    };
+    terminal::note(&format!(
+        "A made-up enterprise with {} Copilot seats, day by day:",
+        state.seats
+    ));
+    for day in days {
+        simulator.set_today(day);
+        run_day(day, &environment).await?;
+        state.last_day = day;
+        folder
+            .write(STATE_KEY, serde_json::json!(state).to_string().into())
+            .await?;
+    }
+    summarise(&folder, &state).await?;
+    Ok(End::Done)
+}
+
+/// The days to run: a week up to today the first time, the next day after that.
+async fn plan(folder: &Folder, demo: &Demo) -> anyhow::Result<(State, Vec<Date>)> {
+    let Some(file) = folder.read(STATE_KEY).await? else {
+        if !folder.list("state/").await?.is_empty() {
+            bail!(
+                "{} holds a store that is no demo, and made-up data has no place in it; set UPTAKE_STORE to another folder",
+                folder.location("")
+            );
+        }
+        let last_day = day_of(SystemClock.now());
+        let first_day = last_day.saturating_sub(i32::from(demo.days.unwrap_or(FIRST_DAYS) - 1).days());
+        let state = State {
+            seats: demo.seats,
+            first_day,
+            last_day,
+        };
+        folder.write(RECIPIENTS_KEY, RECIPIENTS.into()).await?;
+        folder
+            .write(STATE_KEY, serde_json::json!(state).to_string().into())
+            .await?;
+        return Ok((
+            state,
+            first_day.series(1.day()).take_while(|day| *day <= last_day).collect(),
+        ));
+    };
+    let state: State = serde_json::from_slice(&file.bytes).context("state/demo.json does not read back")?;
+    let next = state.last_day.saturating_add(1.day());
+    let days = next.series(1.day()).take(usize::from(demo.days.unwrap_or(1))).collect();
+    Ok((state, days))
+}
+
+async fn run_day(day: Date, environment: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+    let morning = start_of(day) + MORNING;
+    let progress = TerminalProgress::default();
+    let job = Job {
+        trigger: Trigger {
+            replace: true,
+            ..Trigger::at(morning)
+        },
+        clock: &Morning(morning),
+        progress: &progress,
+    };
+    let seats = job.copilot_seats(environment).await?;
+    let mails = job.mailer(environment).await?;
+    drop(progress);
+    complete(&seats)?;
+    terminal::note(&format!(
+        "  {day}  {:>5} people, {} quarantined, {:>2} requests, {} metric values, {} mails",
+        seats.counts.stored,
+        seats.counts.quarantined,
+        seats.counts.requests,
+        seats.counts.published,
+        mails.counts.published
+    ));
+    Ok(())
+}
+
+fn complete(outcome: &Outcome) -> anyhow::Result<()> {
+    if outcome.status == Status::Incomplete {
+        bail!(
+            "{} was incomplete: {}",
+            outcome.function,
+            outcome.stopped_early.as_deref().unwrap_or_default()
+        );
+    }
+    Ok(())
+}
+
+async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
+    let day = state.last_day;
+    let record = report_record::read(folder, copilot_seats::FUNCTION, day)
+        .await?
+        .context("the last day has no report")?;
+    let figures = record.summary.overall;
+    let row = |name: &str, value: String| (format!("  {name}"), value);
+    terminal::say(&format!(
+        "\nDemo of {} to {day} (everything in it is made up).\n",
+        state.first_day
+    ));
+    terminal::print_rows(&[
+        row("seats", figures.seats.to_string()),
+        row("active in 7 days", figures.active_7_days.to_string()),
+        row("active in 28 days", figures.active_28_days.to_string()),
+        row("idle for 28 days", figures.idle.to_string()),
+        row("never used", figures.never_used.to_string()),
+    ]);
+    terminal::say("\nOpen");
+    terminal::print_rows(&[
+        row(
+            "report",
+            folder.location(&format!("reports/{}", seats_csv::file_name(day))),
+        ),
+        row("mail", folder.location(&format!("mail/{day}/copilot-seats-1.html"))),
+        row("metrics", folder.location(&format!("cloudwatch/metrics/{day}.jsonl"))),
+    ]);
+    terminal::say(
+        "\nNext\n  make demo                                      adds the next day\n  \
+         target/debug/uptake quarantine list            shows records that could not be understood\n  \
+         target/debug/uptake run copilot-seats --help   with your own token: README, \"Your own data\"",
+    );
+    Ok(())
+}

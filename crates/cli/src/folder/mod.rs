@@ -1,0 +1,71 @@
+//! The ports on a folder: what AWS would hold, as files of the same names and shape.
+
+mod files;
+mod mail;
+mod metrics;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use uptake_pipeline::ports::{PortError, Secrets};
+
+/// A folder as store, metrics and mail.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// The folder; it is made when something is first written.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The path of a key.
+    pub fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+
+    /// Writes a file whole or not at all: beside its place first, then moved there.
+    fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(path);
+        fs::create_dir_all(folder)?;
+        let beside = folder.join(format!(".{}.part", uuid::Uuid::new_v4()));
+        let mut file = fs::File::create_new(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(beside, path)
+    }
+}
+
+fn failed(what: &str, path: &Path, error: &io::Error) -> PortError {
+    let what = format!("{what} {}", path.display());
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        PortError::Denied {
+            what,
+            grant: "your user access to the folder".to_owned(),
+        }
+    } else {
+        PortError::Unavailable {
+            what,
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// On a laptop secrets come with the environment; there is no parameter to read.
+#[derive(Clone, Copy, Debug)]
+pub struct NoParameters;
+
+#[async_trait]
+impl Secrets for NoParameters {
+    async fn read(&self, parameter: &str) -> Result<SecretString, PortError> {
+        Err(PortError::Unavailable {
+            what: format!("SSM parameter {parameter}"),
+            reason: "the command line reads secrets from the environment only".to_owned(),
+        })
+    }
+}
