@@ -84,10 +84,23 @@ impl Auth {
         matches!(self, Self::App(_))
     }
 
-    /// A token after the one from memory was refused.
-    pub(super) async fn renew(&self, http: &Http, owner: &Owner, deadline: Deadline) -> Result<SecretString, ApiError> {
+    /// A token in place of one that was refused. Of several requests that were refused together, the first one gets a
+    /// new token and the others find it.
+    pub(super) async fn renew(
+        &self,
+        http: &Http,
+        owner: &Owner,
+        refused: &SecretString,
+        deadline: Deadline,
+    ) -> Result<SecretString, ApiError> {
         if let Self::App(app) = self {
-            app.tokens.lock().await.remove(owner.slug());
+            let mut tokens = app.tokens.lock().await;
+            if tokens
+                .get(owner.slug())
+                .is_some_and(|known| known.token.expose_secret() == refused.expose_secret())
+            {
+                tokens.remove(owner.slug());
+            }
         }
         self.token(http, owner, deadline).await
     }

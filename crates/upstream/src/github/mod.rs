@@ -17,6 +17,7 @@ use url::Url;
 use crate::clock::{Clock, Deadline};
 use crate::error::ApiError;
 use crate::http::cache::PageCache;
+use crate::http::link::Links;
 use crate::http::retry::Verdict;
 use crate::http::{Answer, Http, Patience, Request, Resource, Route};
 use crate::origin::Origin;
@@ -130,14 +131,14 @@ impl GitHub {
         };
         match self.http.send(&request, deadline, &read).await {
             Err(ApiError::Unauthorized { .. }) if self.auth.is_renewable() => {
-                request.token = self.auth.renew(&self.http, owner, deadline).await?;
+                request.token = self.auth.renew(&self.http, owner, &request.token, deadline).await?;
                 self.http.send(&request, deadline, &read).await
             }
             answer => answer,
         }
     }
 
-    /// Reads a list from its first page on. The token is fetched once: an App's lasts an hour, a list takes seconds.
+    /// Reads a list from its first page on.
     async fn list<T>(
         &self,
         owner: &Owner,
@@ -145,16 +146,15 @@ impl GitHub {
         path: &[&str],
         deadline: Deadline,
         decode: impl Fn(&[u8]) -> Result<T, String>,
-        on_page: impl FnMut(T, &crate::http::link::Links),
+        on_page: impl FnMut(T, &Links),
     ) -> Result<(), ApiError> {
-        let mut url = self.http.origin().at(path);
-        url.query_pairs_mut().append_pair("per_page", PER_PAGE);
-        let first = Request {
-            route,
-            url,
-            token: self.auth.token(&self.http, owner, deadline).await?,
-            body: None,
+        let mut first = self.http.origin().at(path);
+        first.query_pairs_mut().append_pair("per_page", PER_PAGE);
+        let read = |answer: &Answer| {
+            let page = decode(&answer.body).map_err(Verdict::passing)?;
+            Ok((page, answer.links.clone()))
         };
-        self.http.each_page(first, deadline, decode, on_page).await
+        let fetch = |url| self.send(owner, route, url, None, deadline, read);
+        self.http.each_page(route, first, fetch, on_page).await
     }
 }

@@ -237,51 +237,44 @@ impl Http {
         }
     }
 
-    /// Reads a list to its end, page by page in order. Pages whose addresses are known are fetched side by side.
+    /// Reads a list to its end, page by page in order, each with `fetch`. Pages whose addresses are known are fetched
+    /// side by side.
     ///
     /// After an error the pages before it have been handed to `on_page`.
-    pub async fn each_page<T>(
+    pub async fn each_page<T, F>(
         &self,
-        first: Request,
-        deadline: Deadline,
-        decode: impl Fn(&[u8]) -> Result<T, String>,
+        route: &Route,
+        first: Url,
+        fetch: impl Fn(Url) -> F,
         mut on_page: impl FnMut(T, &Links),
-    ) -> Result<(), ApiError> {
-        let route = first.route.template;
-        let read = |answer: &Answer| {
-            let page = decode(&answer.body).map_err(Verdict::passing)?;
-            Ok((page, answer.links.clone()))
-        };
-        let fetch = |url: Url| {
-            let request = Request { url, ..first.clone() };
-            async move { self.send(&request, deadline, read).await }
+    ) -> Result<(), ApiError>
+    where
+        F: Future<Output = Result<(T, Links), ApiError>>,
+    {
+        let contract = |reason: String| ApiError::Contract {
+            route: route.template,
+            reason,
         };
         let mut pages_read = 0;
-        let mut ahead = vec![first.url.clone()];
+        let mut ahead = vec![first];
         while !ahead.is_empty() {
             pages_read += ahead.len();
             if pages_read > MOST_PAGES {
-                return Err(ApiError::Contract {
-                    route,
-                    reason: format!("the list has more than {MOST_PAGES} pages"),
-                });
+                return Err(contract(format!("the list has more than {MOST_PAGES} pages")));
+            }
+            if !ahead.iter().all(|url| self.origin.owns(url)) {
+                return Err(contract(
+                    "a page links to another host; credentials stay here".to_owned(),
+                ));
             }
             let mut links = Links::default();
-            let mut pages = futures::stream::iter(std::mem::take(&mut ahead))
-                .map(fetch)
-                .buffered(SIDE_BY_SIDE);
+            let mut pages = futures::stream::iter(ahead).map(&fetch).buffered(SIDE_BY_SIDE);
             while let Some(answer) = pages.next().await {
-                let (page, its_links) = answer?;
-                on_page(page, &its_links);
-                links = its_links;
+                let page;
+                (page, links) = answer?;
+                on_page(page, &links);
             }
             ahead = link::pages_between(&links).unwrap_or_else(|| links.next.into_iter().collect());
-            if !ahead.iter().all(|url| self.origin.owns(url)) {
-                return Err(ApiError::Contract {
-                    route,
-                    reason: "a page links to another host; credentials stay here".to_owned(),
-                });
-            }
         }
         Ok(())
     }
