@@ -152,7 +152,7 @@ impl GitHub {
         first.query_pairs_mut().append_pair("per_page", PER_PAGE);
         let read = |answer: &Answer| {
             let page = decode(&answer.body).map_err(Verdict::passing)?;
-            Ok((page, answer.links.clone()))
+            Ok((page, answer.links()))
         };
         let fetch = |url| self.send(owner, route, url, None, deadline, read);
         self.http.each_page(route, first, fetch, on_page).await

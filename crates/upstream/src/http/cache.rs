@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+use crate::http::Answer;
 
 /// Level 1: the pages of a day are written once and read once, so speed counts more than size.
 const COMPRESSION_LEVEL: i32 = 1;
@@ -72,22 +73,27 @@ impl PageCache {
         Some(page.etag.clone())
     }
 
-    pub(super) fn page(&self, url: &str) -> io::Result<Option<(Option<String>, Bytes)>> {
-        self.pages
-            .get(url)
-            .map(|page| Ok((page.link.clone(), zstd::decode_all(page.compressed.as_slice())?.into())))
-            .transpose()
+    pub(super) fn page(&self, url: &str) -> io::Result<Answer> {
+        let page = self.pages.get(url).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Answer {
+            body: zstd::decode_all(page.compressed.as_slice())?.into(),
+            link: page.link.clone(),
+        })
     }
 
-    pub(super) fn keep(&mut self, url: &str, etag: String, link: Option<String>, body: &[u8]) -> io::Result<()> {
+    pub(super) fn keep(&mut self, url: &str, etag: String, answer: &Answer) -> io::Result<()> {
         let page = Page {
             etag,
-            link,
-            compressed: zstd::bulk::compress(body, COMPRESSION_LEVEL)?,
+            link: answer.link.clone(),
+            compressed: zstd::bulk::compress(&answer.body, COMPRESSION_LEVEL)?,
             used: true,
         };
         self.pages.insert(url.to_owned(), page);
         Ok(())
+    }
+
+    pub(super) fn forget(&mut self, url: &str) {
+        self.pages.remove(url);
     }
 }
 
@@ -98,18 +104,20 @@ mod tests {
     #[test]
     fn pages_survive_storage_and_forgotten_ones_do_not() {
         let mut cache = PageCache::default();
-        let body = "{\n \"seats\": [\"ö\"]\n}".as_bytes();
-        cache
-            .keep("u1", "\"e1\"".into(), Some("<u2>; rel=\"next\"".into()), body)
-            .unwrap();
-        cache.keep("u2", "\"e2\"".into(), None, b"[]").unwrap();
+        let body = "{\n \"seats\": [\"ö\"]\n}";
+        let page = |body: &'static str| Answer {
+            body: body.into(),
+            link: Some("<u2>; rel=\"next\"".into()),
+        };
+        cache.keep("u1", "\"e1\"".into(), &page(body)).unwrap();
+        cache.keep("u2", "\"e2\"".into(), &page("[]")).unwrap();
         let mut cache = PageCache::decode(&cache.encode().unwrap()).unwrap();
         assert_eq!(cache.etag("u1").as_deref(), Some("\"e1\""));
-        assert_eq!(cache.page("u1").unwrap().unwrap().1, body);
+        assert_eq!(cache.page("u1").unwrap().body, body);
         assert_eq!(cache.etag("u3"), None);
         let cache = PageCache::decode(&cache.encode().unwrap()).unwrap();
-        assert!(cache.page("u1").unwrap().is_some());
-        assert!(cache.page("u2").unwrap().is_none(), "u2 was not asked for");
+        assert!(cache.page("u1").is_ok());
+        assert!(cache.page("u2").is_err(), "u2 was not asked for");
     }
 
     #[test]

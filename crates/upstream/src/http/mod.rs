@@ -106,8 +106,15 @@ pub struct Request {
 pub struct Answer {
     /// The body; of a 304, the one kept from before.
     pub body: Bytes,
-    /// Its links.
-    pub links: Links,
+    /// Its `Link` header.
+    pub link: Option<String>,
+}
+
+impl Answer {
+    /// The pages it links to.
+    pub fn links(&self) -> Links {
+        self.link.as_deref().map(link::parse).unwrap_or_default()
+    }
 }
 
 /// The client: shared by everything that talks to one upstream with one budget.
@@ -203,8 +210,17 @@ impl Http {
         loop {
             self.budget.admit(request.route, self.clock.as_ref(), deadline).await?;
             tries += 1;
-            let verdict = match self.exchange(request, deadline).await.and_then(|answer| read(&answer)) {
-                Ok(value) => return Ok(value),
+            let verdict = match self.exchange(request, deadline).await {
+                Ok((answer, etag)) => match read(&answer) {
+                    Ok(value) => {
+                        self.keep(request, &answer, etag);
+                        return Ok(value);
+                    }
+                    Err(verdict) => {
+                        self.cache().forget(request.url.as_str());
+                        verdict
+                    }
+                },
                 Err(verdict) => verdict,
             };
             match verdict {
@@ -299,9 +315,12 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, request: &Request, deadline: Deadline) -> Result<Answer, Verdict> {
-        let cached = request.body.is_none();
-        let etag = cached.then(|| self.cache().etag(request.url.as_str())).flatten();
+    /// One request and its whole answer, with the entity tag of a page that is new.
+    async fn exchange(&self, request: &Request, deadline: Deadline) -> Result<(Answer, Option<String>), Verdict> {
+        let known_etag = match request.body {
+            None => self.cache().etag(request.url.as_str()),
+            Some(_) => None,
+        };
         let builder = match &request.body {
             None => self.client.request(Method::GET, request.url.clone()),
             Some(body) => self
@@ -312,7 +331,7 @@ impl Http {
         let mut builder = builder
             .headers(self.headers.clone())
             .bearer_auth(request.token.expose_secret());
-        if let Some(etag) = &etag {
+        if let Some(etag) = known_etag {
             builder = builder.header(IF_NONE_MATCH, etag);
         }
         if let Some(left) = deadline.remaining() {
@@ -322,37 +341,31 @@ impl Http {
         let response = builder.send().await.map_err(|error| passing_fault(&error))?;
         let status = response.status();
         let link = text(response.headers(), &LINK);
-        let new_etag = text(response.headers(), &ETAG);
+        let etag = text(response.headers(), &ETAG);
         let rate = rate_headers(response.headers());
         self.budget.note(request.route.resource, rate);
         let body = response.bytes().await.map_err(|error| passing_fault(&error))?;
         judge(request.route, status.as_u16(), rate, &body)?;
         if status == StatusCode::NOT_MODIFIED {
             let kept = self.cache().page(request.url.as_str());
-            let (link, body) = kept
-                .ok()
-                .flatten()
-                .ok_or_else(|| Verdict::passing("unchanged, but the page was not kept"))?;
-            return Ok(answer(body, link.as_deref()));
+            let answer = kept.map_err(|_| Verdict::passing("unchanged, but the kept page does not read back"))?;
+            return Ok((answer, None));
         }
-        if let (true, Some(etag)) = (cached, new_etag)
-            && let Err(error) = self.cache().keep(request.url.as_str(), etag, link.clone(), &body)
+        Ok((Answer { body, link }, etag))
+    }
+
+    /// Keeps a page that was read: one that could not be would come back as unchanged for ever.
+    fn keep(&self, request: &Request, answer: &Answer, etag: Option<String>) {
+        if let (None, Some(etag)) = (&request.body, etag)
+            && let Err(error) = self.cache().keep(request.url.as_str(), etag, answer)
         {
             tracing::debug!(%error, "a page is not kept");
         }
-        Ok(answer(body, link.as_deref()))
     }
 
     fn cache(&self) -> MutexGuard<'_, PageCache> {
         // A poisoned lock means another task panicked; the pages are still pages.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn answer(body: Bytes, link: Option<&str>) -> Answer {
-    Answer {
-        body,
-        links: link.map(link::parse).unwrap_or_default(),
     }
 }
 
