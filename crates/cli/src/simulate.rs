@@ -1,12 +1,13 @@
 //! `uptake simulate`: the simulator until it is interrupted.
 
+use std::fmt::Display;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::Context;
 use uptake_domain::calendar::day_of;
+use uptake_pipeline::config::ConfigFaults;
 use uptake_pipeline::ports::{Clock, SystemClock};
-use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
+use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, SimulatorError, TOKEN};
 
 use crate::End;
 use crate::args::Simulate;
@@ -16,8 +17,9 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
     let scenario = match &simulate.scenario {
         None => Scenario::default(),
         Some(path) => {
-            let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-            Scenario::parse(&text).with_context(|| format!("scenario {}", path.display()))?
+            let unusable = |error: &dyn Display| ConfigFaults::one(format!("scenario {}: {error}", path.display()));
+            let text = fs::read_to_string(path).map_err(|error| unusable(&error))?;
+            Scenario::parse(&text).map_err(|error| unusable(&error))?
         }
     };
     let today = simulate.today.unwrap_or_else(|| day_of(SystemClock.now()));
@@ -27,7 +29,12 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
     }
     .with_scenario(scenario);
     let seats = settings.seats;
-    let simulator = Simulator::start_on(simulate.listen, settings).await?;
+    let simulator = Simulator::start_on(simulate.listen, settings)
+        .await
+        .map_err(|error| match error {
+            SimulatorError::Bind { .. } => anyhow::Error::from(error),
+            _ => ConfigFaults::one(error.to_string()).into(),
+        })?;
     let url = simulator.url();
     terminal::say(&format!(
         "A made-up GitHub with {seats} seats listens at {url}. In another terminal:\n\n  \

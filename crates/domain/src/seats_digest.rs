@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+use crate::groups::NONE;
 use crate::seat_figures::{SeatFigures, SeatSummary};
 
 /// Rows of a table in the mail; the rest is in the attached report.
@@ -89,19 +90,23 @@ pub fn digest(now: &SeatSummary, before: Option<(Date, &SeatSummary)>) -> SeatsD
             tile("Never used", |figures| figures.never_used),
             tile("Ending this cycle", |figures| figures.pending_cancellation),
         ],
-        teams: bars(&now.teams),
-        editors: bars(&now.editors),
+        teams: bars(&now.teams, "(no team)"),
+        editors: bars(&now.editors, "(no editor known)"),
     }
 }
 
 const SEATS: &str = "Seats";
 
-fn bars(groups: &BTreeMap<String, SeatFigures>) -> Bars {
+fn bars(groups: &BTreeMap<String, SeatFigures>, name_of_none: &str) -> Bars {
     let mut rows: Vec<Bar> = groups
         .iter()
         .filter_map(|(name, figures)| {
             Some(Bar {
-                name: name.clone(),
+                name: if name == NONE {
+                    name_of_none.to_owned()
+                } else {
+                    name.clone()
+                },
                 seats: figures.seats,
                 active: figures.active_28_days,
                 percent: percent(figures.active_28_days, figures.seats)?,

@@ -1,0 +1,244 @@
+//! The command as people type it: the real binary, its output and its exit code.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+
+use jiff::civil::{Date, date};
+use serde_json::Value;
+use tokio::process::Command;
+use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
+
+const DAY: Date = date(2026, 11, 20);
+const STORM: &str = include_str!("../../../simulator/scenarios/storm.toml");
+
+/// A folder, an environment and nothing else: the process sees no variable of the machine.
+struct Laptop {
+    folder: tempfile::TempDir,
+    variables: BTreeMap<&'static str, String>,
+}
+
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Laptop {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = format!("file://{}", folder.path().display());
+        Self {
+            folder,
+            variables: BTreeMap::from([("UPTAKE_STORE", store)]),
+        }
+    }
+
+    fn with_github(simulator: &Simulator) -> Self {
+        let mut laptop = Self::new();
+        laptop.set("UPTAKE_GITHUB_API_URL", &simulator.url());
+        laptop.set("UPTAKE_GITHUB_ENTERPRISE", ENTERPRISE);
+        laptop.set("UPTAKE_GITHUB_TOKEN", TOKEN);
+        laptop.set("UPTAKE_SENDER", "uptake@octo.example");
+        laptop
+    }
+
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.insert(name, value.to_owned());
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder.path().join(key)
+    }
+
+    fn write(&self, key: &str, text: &str) {
+        fs::create_dir_all(self.path(key).parent().unwrap()).unwrap();
+        fs::write(self.path(key), text).unwrap();
+    }
+
+    async fn uptake(&self, line: &str) -> Ended {
+        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_uptake"))
+            .args(line.split_whitespace())
+            .env_clear()
+            .envs(&self.variables)
+            .current_dir(self.folder.path())
+            .output()
+            .await
+            .unwrap();
+        Ended {
+            code: status.code().unwrap(),
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+        }
+    }
+}
+
+async fn simulator(seats: u32, scenario: &str) -> Simulator {
+    let settings = Settings::new(seats, 7, DAY).with_scenario(Scenario::parse(scenario).unwrap());
+    Simulator::start(settings).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_report_and_its_mail_come_from_two_commands() {
+    let simulator = simulator(60, "").await;
+    let laptop = Laptop::with_github(&simulator);
+    laptop.write("config/emails.json", r#"{"emails": ["owner@octo.example"]}"#);
+
+    let seats = laptop.uptake("run copilot-seats --date 2026-11-20 --json").await;
+    assert_eq!(seats.code, 0, "{}", seats.stderr);
+    let answer: Value = serde_json::from_str(&seats.stdout).unwrap();
+    assert_eq!(answer["status"], "complete");
+    assert_eq!(answer["window"]["from"], "2026-11-20T00:00:00Z");
+    assert_eq!(answer["counts"]["stored"], simulator.truth().seats);
+    assert!(laptop.path("reports/copilot_billing_seats_2026_11_20.csv").exists());
+    assert!(laptop.path("cloudwatch/metrics/2026-11-20.jsonl").exists());
+
+    let mail = laptop.uptake("run mailer --date 2026-11-20").await;
+    assert_eq!(mail.code, 0, "{}", mail.stderr);
+    assert!(
+        mail.stdout.contains("complete") && mail.stdout.contains("published"),
+        "{}",
+        mail.stdout
+    );
+    assert!(laptop.path("mail/2026-11-20/copilot-seats-1.eml").exists());
+
+    let quarantine = laptop.uptake("quarantine list").await;
+    assert!(
+        quarantine.stdout.contains("copilot-seats 2026-11-20"),
+        "{}",
+        quarantine.stdout
+    );
+    let shown = laptop.uptake("quarantine show copilot-seats 2026-11-20").await;
+    assert!(shown.stdout.contains("the seat has no assignee"), "{}", shown.stdout);
+    assert_eq!(laptop.uptake("quarantine show copilot-seats 2026-11-19").await.code, 1);
+}
+
+#[tokio::test]
+async fn the_scheduler_leaves_a_finished_day_alone() {
+    let simulator = simulator(60, "").await;
+    let laptop = Laptop::with_github(&simulator);
+    for expected in ["complete", "nothing_to_do"] {
+        let ended = laptop
+            .uptake("run copilot-seats --at 2026-11-20T06:00:00Z --json")
+            .await;
+        let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!((ended.code, answer["status"].as_str()), (0, Some(expected)));
+    }
+}
+
+#[tokio::test]
+async fn each_ending_has_its_exit_code() {
+    let incomplete = "[[fault]]\nroute = \"/enterprises/{enterprise}/teams\"\nevery = 1\nkind = \"forbidden\"\n";
+    let simulator = simulator(60, incomplete).await;
+    let mut laptop = Laptop::with_github(&simulator);
+    let run = "run copilot-seats --date 2026-11-20";
+
+    let ended = laptop.uptake(run).await;
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stdout.contains("read:enterprise"), "{}", ended.stdout);
+
+    laptop.set("UPTAKE_GITHUB_TOKEN", "wrong");
+    let ended = laptop.uptake(run).await;
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("renew the token"), "{}", ended.stderr);
+    let ended = laptop.uptake(&format!("{run} --json")).await;
+    let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(
+        (answer["status"].as_str(), answer["error_type"].as_str()),
+        (Some("failed"), Some("Credentials"))
+    );
+
+    laptop.set("UPTAKE_GITHUB_API_URL", "http://api.github.com");
+    laptop.set("UPTAKE_GITHUB_TOKEN", "");
+    laptop.set("UPTAKE_SMALLEST_GROUP", "few");
+    let ended = laptop.uptake(run).await;
+    assert_eq!(ended.code, 2);
+    for fault in [
+        "UPTAKE_GITHUB_API_URL",
+        "UPTAKE_GITHUB_TOKEN is not set",
+        "UPTAKE_SMALLEST_GROUP",
+    ] {
+        assert!(ended.stderr.contains(fault), "{fault} not in {}", ended.stderr);
+    }
+
+    let ended = laptop.uptake("run mailer --date 2026-11-20").await;
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("config/emails.json"), "{}", ended.stderr);
+
+    assert_eq!(laptop.uptake("run nothing").await.code, 2);
+    assert_eq!(laptop.uptake("run copilot-seats --date soon").await.code, 2);
+}
+
+#[tokio::test]
+async fn no_person_and_no_token_is_in_any_log_line() {
+    let simulator = simulator(600, STORM).await;
+    let laptop = Laptop::with_github(&simulator);
+    laptop.write("config/emails.json", r#"{"emails": ["licence-owner@octo.example"]}"#);
+    let mut said = String::new();
+    for line in [
+        "-vv run copilot-seats --date 2026-11-20",
+        "-vv run copilot-seats --date 2026-11-20 --json",
+        "-vv run mailer --date 2026-11-20",
+    ] {
+        let ended = laptop.uptake(line).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        said += &ended.stdout;
+        said += &ended.stderr;
+    }
+    assert!(said.contains("rate limit reached"), "the storm left its traces: {said}");
+    let mut identities = simulator.identities();
+    identities.extend([TOKEN.to_owned(), "licence-owner".to_owned()]);
+    assert!(identities.len() > 1_000);
+    for identity in identities.iter().filter(|identity| identity.len() > 3) {
+        assert!(!said.contains(identity.as_str()), "{identity}");
+    }
+}
+
+#[tokio::test]
+async fn the_demo_runs_a_week_and_then_a_day_and_keeps_off_real_data() {
+    let laptop = Laptop::new();
+    let first = laptop.uptake("demo --seats 60").await;
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let reports = || fs::read_dir(laptop.path("reports")).unwrap().count();
+    assert_eq!(reports(), 7);
+    for name in ["report ", "mail ", "metrics "] {
+        let line = first
+            .stdout
+            .lines()
+            .find(|line| line.trim_start().starts_with(name))
+            .unwrap();
+        let path = line.split_whitespace().last().unwrap();
+        assert!(PathBuf::from(path).exists(), "{path}");
+    }
+    let kept = fs::read(laptop.path("state/demo.json")).unwrap();
+    assert_eq!(laptop.uptake("demo").await.code, 0);
+    assert_eq!(reports(), 8);
+    assert_ne!(fs::read(laptop.path("state/demo.json")).unwrap(), kept);
+
+    fs::remove_file(laptop.path("state/demo.json")).unwrap();
+    let refused = laptop.uptake("demo").await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("set UPTAKE_STORE"), "{}", refused.stderr);
+    assert_eq!(reports(), 8);
+}
+
+#[tokio::test]
+async fn the_simulator_refuses_what_is_not_loopback_and_explains_a_bad_scenario() {
+    let laptop = Laptop::new();
+    let ended = laptop.uptake("simulate --listen 0.0.0.0:0").await;
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("bind it to 127.0.0.1"), "{}", ended.stderr);
+    laptop.write(
+        "bad.toml",
+        "seats = 100\n[[fault]]\nroute = \"*\"\nkind = \"typo\"\nevery = 1\n",
+    );
+    let ended = laptop.uptake("simulate --scenario bad.toml").await;
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended.stderr.contains("bad.toml") && ended.stderr.contains("typo"),
+        "{}",
+        ended.stderr
+    );
+}

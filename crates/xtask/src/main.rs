@@ -1,0 +1,52 @@
+//! Tasks of the workspace itself: generate what must agree, check that it does, measure.
+#![expect(clippy::print_stdout, reason = "a task talks to the person who started it")]
+
+mod bench;
+mod generate;
+mod layout;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+
+/// Tasks of the workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Write the files that follow from the code: metric and configuration references
+    Generate,
+    /// Check that those files are up to date and that the code keeps the rules of CONTRIBUTING.md
+    Check,
+    /// Measure 50,000 seats against the simulator with 50 ms latency (needs target/release/uptake)
+    Bench,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let root = root()?;
+    match Arguments::parse().task {
+        Task::Generate => generate::write(&root),
+        Task::Check => {
+            let faults = [generate::check(&root)?, layout::check(&root)?].concat();
+            if faults.is_empty() {
+                println!("xtask check: everything agrees");
+                return Ok(());
+            }
+            bail!("{}", faults.join("\n"))
+        }
+        Task::Bench => bench::run(&root).await,
+    }
+}
+
+fn root() -> anyhow::Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().nth(2).context("the crate has left crates/xtask")?;
+    Ok(root.to_owned())
+}
