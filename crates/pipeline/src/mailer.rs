@@ -14,7 +14,7 @@ use crate::copilot_seats;
 use crate::deliveries::{self, Delivery, Mailing, State};
 use crate::dry_run::{ReadOnly, Silent};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
-use crate::ports::{Letter, Mail, MailError, Ports, Written};
+use crate::ports::{Letter, Mail, MailError, PortError, Ports, Written};
 use crate::report_record::{self, Completeness, ReportRecord};
 use crate::seats_mail::SeatsMail;
 use crate::telemetry;
@@ -136,9 +136,10 @@ impl Mailer<'_> {
     async fn recipients(&self) -> Result<Vec<Recipient>, PipelineError> {
         let key = &self.config.recipients;
         let Some(file) = self.ports.files.read(key).await? else {
-            return Err(PipelineError::NoRecipients {
-                location: self.ports.files.location(key),
-            });
+            return Err(PipelineError::Port(PortError::Missing {
+                what: self.ports.files.location(key),
+                remedy: r#"put {"emails": ["name@example.com"]} there"#.to_owned(),
+            }));
         };
         recipients::parse(&file.bytes, REPORT).map_err(|faults| PipelineError::Recipients {
             key: key.clone(),

@@ -79,12 +79,6 @@ pub enum PipelineError {
         /// What is wrong with it.
         faults: RecipientFaults,
     },
-    /// The list of recipients is missing.
-    #[error(r#"{location} does not exist; put {{"emails": ["name@example.com"]}} there"#)]
-    NoRecipients {
-        /// Where the list is expected.
-        location: String,
-    },
     /// Something Uptake stored itself does not read back.
     #[error("{key} does not read back ({reason}); restore an earlier version of it or delete it")]
     State {
@@ -105,7 +99,7 @@ impl PipelineError {
             Self::Upstream(error) => error.error_type(),
             Self::Port(PortError::Denied { .. }) => "Permission",
             Self::Port(PortError::Unavailable { .. }) => "Retryable",
-            Self::Window(_) | Self::Recipients { .. } | Self::NoRecipients { .. } => "Configuration",
+            Self::Port(PortError::Missing { .. }) | Self::Window(_) | Self::Recipients { .. } => "Configuration",
             Self::State { .. } => "State",
             Self::Render(_) => "Bug",
         }

@@ -19,6 +19,14 @@ pub enum PortError {
         /// The permission that is missing.
         grant: String,
     },
+    /// Something that a setting names does not exist.
+    #[error("{what} does not exist; {remedy}")]
+    Missing {
+        /// What was looked for.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// It did not work now; the next invocation tries again.
     #[error("{what}: {reason}")]
     Unavailable {

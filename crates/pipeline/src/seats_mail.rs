@@ -270,7 +270,11 @@ mod tests {
         );
         assert!(mail.html.contains("a&#60;b"), "names are escaped: {}", mail.html);
         assert!(mail.text.contains("first report"));
-        assert!(mail.html.contains("could not be understood: 2 records"), "{}", mail.html);
+        assert!(
+            mail.html.contains("could not be understood: 2 records"),
+            "{}",
+            mail.html
+        );
         assert!(
             !mail.html.to_lowercase().contains("<script") && !mail.html.contains("http"),
             "nothing to load or run"

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use uptake_pipeline::config::VARIABLES;
 
 /// What would let `domain` read a clock, a socket or the environment by itself.
 const NOT_IN_DOMAIN: [&str; 7] = [
@@ -68,15 +67,6 @@ fn lambdas_only_wire(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()
             faults.push(format!(
                 "lambdas/{function}/src/main.rs decides something; that belongs into pipeline"
             ));
-        }
-        let readme = read(&folder.join("README.md"))?;
-        for variable in VARIABLES
-            .iter()
-            .filter(|variable| variable.functions.contains(&function.as_str()))
-        {
-            if !readme.contains(&format!("`{}`", variable.name)) {
-                faults.push(format!("lambdas/{function}/README.md does not list {}", variable.name));
-            }
         }
     }
     Ok(())

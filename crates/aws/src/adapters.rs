@@ -1,0 +1,76 @@
+//! Every port on AWS, connected from one configuration of the SDK.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use uptake_pipeline::ports::{Clock, Ports, SystemClock, Unwatched};
+
+use crate::cloudwatch::CloudWatch;
+use crate::s3::Bucket;
+use crate::ses::Ses;
+use crate::ssm::ParameterStore;
+
+/// Longer than a connection inside a region ever takes; a function without a way out says so soon.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Enough for the largest report or mail, and less than what the mailer keeps for one hand-over (15 s): a mail is better
+/// known to be in doubt than cut off with the function.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// The ports of one function.
+pub struct Adapters {
+    /// The store.
+    pub files: Bucket,
+    /// The figures.
+    pub metrics: CloudWatch,
+    /// Mails.
+    pub mail: Ses,
+    /// Secrets.
+    pub secrets: ParameterStore,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Adapters {
+    /// Connects with what the environment offers: region, role, and an endpoint where one is set.
+    ///
+    /// Nothing is sent yet, so that a missing permission is reported by the call that needs it.
+    pub async fn connect(bucket: String, prefix: &str) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Self {
+            files: Bucket::new(s3_client(&config), bucket, prefix),
+            metrics: CloudWatch::new(aws_sdk_cloudwatch::Client::new(&config)),
+            mail: Ses::new(&config),
+            secrets: ParameterStore::new(aws_sdk_ssm::Client::new(&config)),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// What every use case needs.
+    pub fn ports(&self) -> Ports<'_> {
+        Ports {
+            files: &self.files,
+            metrics: &self.metrics,
+            clock: &*self.clock,
+            progress: &Unwatched,
+        }
+    }
+}
+
+/// A stand-in for AWS answers on one host, where a bucket cannot be a subdomain.
+fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let stand_in = config.endpoint_url().is_some();
+    aws_sdk_s3::Client::from_conf(
+        aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(stand_in)
+            .build(),
+    )
+}

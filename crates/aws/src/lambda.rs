@@ -1,0 +1,189 @@
+//! A whole Lambda but for its use case: settings read once, a log without people, deadline, and a stable error word.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+pub use lambda_runtime::Error;
+use lambda_runtime::tracing::subscriber;
+use lambda_runtime::tracing::subscriber::filter::LevelFilter;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use uptake_pipeline::config::{ConfigFaults, Environment, Face, Store, StoreConfig};
+use uptake_pipeline::outcome::{Outcome, PipelineError};
+use uptake_pipeline::trigger::{Invocation, Trigger};
+use uptake_upstream::clock::Deadline;
+
+use crate::adapters::Adapters;
+
+/// Kept back from the platform's deadline, so that a collection that stops early can still record how far it came and
+/// answer: several calls to AWS, one of them perhaps repeated.
+const RESERVE: Duration = Duration::from_secs(10);
+
+/// Runs a function until the platform ends it.
+///
+/// `configure` reads the function's own settings, `collect` is its use case. Faulty settings do not end the process:
+/// Lambda would start it over and over, and the reason would drown. They are logged once, and every invocation fails
+/// with them.
+pub async fn serve<C>(
+    configure: impl FnOnce(&mut Environment<'static>) -> Option<C>,
+    collect: impl AsyncFn(&C, &Adapters, &Trigger, &Invocation) -> Result<Outcome, PipelineError>,
+) -> Result<(), Error> {
+    log_to_stdout();
+    let function = match settings(configure) {
+        Ok((bucket, prefix, config)) => Ok((config, Adapters::connect(bucket, &prefix).await)),
+        Err(faults) => {
+            let diagnostic = diagnostic(CONFIGURATION, &faults);
+            // One line, in the form in which the runtime logs the failure of an invocation.
+            tracing::error!("{diagnostic:?}");
+            Err(diagnostic)
+        }
+    };
+    let (function, collect) = (&function, &collect);
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
+        let (config, adapters) = function.as_ref().map_err(Clone::clone)?;
+        let trigger = parse_trigger(event.payload)?;
+        let invocation = Invocation {
+            deadline: Deadline::within(time_left(&event.context, adapters.clock.now())).less(RESERVE),
+            id: event.context.request_id,
+        };
+        let outcome = collect(config, adapters, &trigger, &invocation).await;
+        // The runtime logs the diagnostic of a failure.
+        let outcome = outcome.map_err(|error| diagnostic(error.error_type(), &error))?;
+        log_outcome(&outcome);
+        Ok::<Outcome, Diagnostic>(outcome)
+    }))
+    .await
+}
+
+/// The word for what a person has to set right.
+const CONFIGURATION: &str = "Configuration";
+
+fn diagnostic(error_type: &str, error: &impl ToString) -> Diagnostic {
+    Diagnostic {
+        error_type: error_type.to_owned(),
+        error_message: error.to_string(),
+    }
+}
+
+/// Bucket, prefix and the function's own settings, or everything wrong with them.
+fn settings<C>(
+    configure: impl FnOnce(&mut Environment<'static>) -> Option<C>,
+) -> Result<(String, String, C), ConfigFaults> {
+    let mut environment = Environment::new(Face::Lambda, &variable);
+    let store = environment.store();
+    let config = configure(&mut environment);
+    match environment.finish(store.zip(config))? {
+        (
+            StoreConfig {
+                store: Store::Bucket { bucket, prefix },
+            },
+            config,
+        ) => Ok((bucket, prefix, config)),
+        (
+            StoreConfig {
+                store: Store::Folder(folder),
+            },
+            _,
+        ) => Err(ConfigFaults::one(format!(
+            "UPTAKE_STORE: a Lambda cannot keep {}",
+            folder.display()
+        ))),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one home of the environment in a Lambda")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn parse_trigger(payload: Value) -> Result<Trigger, Diagnostic> {
+    serde_json::from_value(payload).map_err(|error| Diagnostic {
+        error_type: CONFIGURATION.to_owned(),
+        error_message: format!(
+            r#"the payload is no trigger: {error}; send {{"scheduled_time": "<aws.scheduler.scheduled-time>"}} or such an instant"#
+        ),
+    })
+}
+
+fn time_left(context: &Context, now: Timestamp) -> Duration {
+    let end = i64::try_from(context.deadline)
+        .ok()
+        .and_then(|end| Timestamp::from_millisecond(end).ok());
+    let left = end.unwrap_or(Timestamp::MAX).duration_since(now);
+    Duration::try_from(left).unwrap_or(Duration::ZERO)
+}
+
+/// Logs in Lambda's format (`AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`), but never more than `info`: below that,
+/// HTTP clients and the SDK print requests, and those hold people and credentials. The runtime's own subscriber has no
+/// such bound.
+fn log_to_stdout() {
+    let wanted = variable("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok());
+    let level = wanted.unwrap_or(LevelFilter::INFO).min(LevelFilter::INFO);
+    // Lambda adds the time.
+    let lines = subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .without_time();
+    if variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
+        lines.json().init();
+    } else {
+        lines.with_ansi(false).init();
+    }
+}
+
+/// The scheduler drops the answer, so the log holds all of it.
+fn log_outcome(outcome: &Outcome) {
+    let counts = outcome.counts;
+    // The words of the answer.
+    let status = serde_json::json!(outcome.status);
+    tracing::info!(
+        function = outcome.function,
+        status = status.as_str(),
+        window_from = %outcome.window.from,
+        window_to = %outcome.window.to,
+        fetched = counts.fetched,
+        stored = counts.stored,
+        quarantined = counts.quarantined,
+        published = counts.published,
+        requests = counts.requests,
+        watermark = outcome.watermark.map(tracing::field::display),
+        stopped_early = outcome.stopped_early,
+        past_due = outcome.past_due,
+        in_doubt = outcome.in_doubt,
+        notes = outcome.notes.join("; "),
+        "collection ended"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_ends_with_the_deadline_and_never_before_now() {
+        let at = |deadline: u64| {
+            let mut context = Context::default();
+            context.deadline = deadline;
+            time_left(&context, Timestamp::from_second(1_000).unwrap())
+        };
+        assert_eq!(at(1_060_500), Duration::from_millis(60_500));
+        assert_eq!(at(999_000), Duration::ZERO);
+        assert!(at(u64::MAX) > Duration::from_secs(1_000_000));
+    }
+
+    #[test]
+    fn a_payload_that_is_no_trigger_says_what_to_send() {
+        let diagnostic = parse_trigger(serde_json::json!({"time": "2026-11-20T06:00:00Z"})).unwrap_err();
+        assert_eq!(diagnostic.error_type, "Configuration");
+        assert!(
+            diagnostic.error_message.contains("`time`"),
+            "{}",
+            diagnostic.error_message
+        );
+        assert!(
+            diagnostic.error_message.contains("scheduled_time"),
+            "{}",
+            diagnostic.error_message
+        );
+    }
+}

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod adapters;
+pub mod cloudwatch;
+pub mod lambda;
+#[cfg(test)]
+mod loopback;
+pub mod s3;
+mod service_error;
+pub mod ses;
+pub mod ssm;

@@ -1,0 +1,232 @@
+//! The store: objects in a bucket, under a prefix.
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use bytes::Bytes;
+use uptake_pipeline::ports::{Expected, File, Files, PortError, Version, Written};
+
+use crate::service_error::{causes, port_error};
+
+/// A bucket, and the prefix every key begins with.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+    /// Empty, or ending with a slash.
+    prefix: String,
+}
+
+impl Bucket {
+    /// The part of the bucket `name` under `prefix`, which is given without slashes at its ends and may be empty.
+    pub fn new(client: Client, name: String, prefix: &str) -> Self {
+        let prefix = if prefix.is_empty() {
+            String::new()
+        } else {
+            format!("{prefix}/")
+        };
+        Self { client, name, prefix }
+    }
+
+    fn full(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// `also` is what S3 needs beside `action` on the objects before it stops to deny.
+    fn failed<E>(&self, action: &str, also: &str, key: &str, error: &SdkError<E>) -> PortError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        port_error(
+            self.location(key),
+            format!("{action} on arn:aws:s3:::{}/{}*{also}", self.name, self.prefix),
+            error,
+        )
+    }
+}
+
+/// For buckets whose objects are encrypted with a key of one's own.
+const TO_READ_ENCRYPTED: &str = ", and kms:Decrypt where a KMS key encrypts the bucket";
+const TO_WRITE_ENCRYPTED: &str = ", and kms:GenerateDataKey where a KMS key encrypts the bucket";
+
+#[async_trait]
+impl Files for Bucket {
+    async fn read(&self, key: &str) -> Result<Option<File>, PortError> {
+        let object = match self
+            .client
+            .get_object()
+            .bucket(&self.name)
+            .key(self.full(key))
+            .send()
+            .await
+        {
+            Ok(object) => object,
+            Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
+            Err(error) => {
+                // Without the right to list, S3 calls an object that does not exist "denied" (GetObject reference,
+                // "Permissions", read 2026-11-21).
+                let also = format!("{TO_READ_ENCRYPTED}, and s3:ListBucket on arn:aws:s3:::{}", self.name);
+                return Err(self.failed("s3:GetObject", &also, key, &error));
+            }
+        };
+        let version = Version(object.e_tag.unwrap_or_default());
+        let bytes = object.body.collect().await.map_err(|error| PortError::Unavailable {
+            what: self.location(key),
+            reason: causes(&error),
+        })?;
+        Ok(Some(File {
+            bytes: bytes.into_bytes(),
+            version,
+        }))
+    }
+
+    async fn write(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(self.full(key))
+            .body(bytes.into());
+        put.send()
+            .await
+            .map(|_| ())
+            .map_err(|error| self.failed("s3:PutObject", TO_WRITE_ENCRYPTED, key, &error))
+    }
+
+    async fn write_if(&self, key: &str, bytes: Bytes, expected: Expected) -> Result<Written, PortError> {
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(self.full(key))
+            .body(bytes.into());
+        let put = match expected {
+            Expected::Absent => put.if_none_match("*"),
+            Expected::Unchanged(Version(etag)) => put.if_match(etag),
+        };
+        match put.send().await {
+            Ok(_) => Ok(Written::Stored),
+            Err(error) if is_conflict(&error) => Ok(Written::Conflict),
+            Err(error) => Err(self.failed("s3:PutObject", TO_WRITE_ENCRYPTED, key, &error)),
+        }
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, PortError> {
+        let mut keys = Vec::new();
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(self.full(prefix))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                port_error(
+                    self.location(prefix),
+                    format!("s3:ListBucket on arn:aws:s3:::{}", self.name),
+                    &error,
+                )
+            })?;
+            let full = page.contents.into_iter().flatten().filter_map(|object| object.key);
+            keys.extend(full.filter_map(|key| key.strip_prefix(&self.prefix).map(str::to_owned)));
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        let delete = self.client.delete_object().bucket(&self.name).key(self.full(key));
+        delete
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| self.failed("s3:DeleteObject", "", key, &error))
+    }
+
+    fn location(&self, key: &str) -> String {
+        format!("s3://{}/{}{key}", self.name, self.prefix)
+    }
+}
+
+/// 412: the object is not what was expected. 409: another conditional write is under way. `NoSuchKey`: it was there and
+/// is gone. (Conditional writes, Amazon S3 user guide, read 2026-11-21.)
+///
+/// When the SDK repeats a write whose answer got lost, the first write is the "somebody else" of the second; that is
+/// the safe way round.
+fn is_conflict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.code() == Some("NoSuchKey")
+        || error
+            .raw_response()
+            .is_some_and(|response| matches!(response.status().as_u16(), 409 | 412))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loopback::Loopback;
+
+    fn bucket(service: &Loopback) -> Bucket {
+        let config = aws_sdk_s3::config::Builder::from(&service.sdk_config()).force_path_style(true);
+        Bucket::new(Client::from_conf(config.build()), "bucket".to_owned(), "prod")
+    }
+
+    fn error(code: &str) -> String {
+        format!("<Error><Code>{code}</Code><Message>as S3 puts it</Message></Error>")
+    }
+
+    async fn write_if(status: u16, code: &str) -> Result<Written, PortError> {
+        let service = Loopback::answering(status, error(code)).await;
+        bucket(&service).write_if("k", Bytes::new(), Expected::Absent).await
+    }
+
+    #[tokio::test]
+    async fn an_object_that_does_not_exist_is_none_and_a_bucket_that_does_not_is_an_error() {
+        let service = Loopback::answering(404, error("NoSuchKey")).await;
+        assert_eq!(bucket(&service).read("k").await.unwrap(), None);
+        let service = Loopback::answering(404, error("NoSuchBucket")).await;
+        let message = bucket(&service).read("k").await.unwrap_err().to_string();
+        assert_eq!(message, "s3://bucket/prod/k: NoSuchBucket: as S3 puts it");
+    }
+
+    #[tokio::test]
+    async fn a_conditional_write_that_comes_second_is_a_conflict() {
+        for (status, code) in [
+            (412, "PreconditionFailed"),
+            (409, "ConditionalRequestConflict"),
+            (404, "NoSuchKey"),
+        ] {
+            assert_eq!(write_if(status, code).await.unwrap(), Written::Conflict, "{code}");
+        }
+        assert!(matches!(
+            write_if(404, "NoSuchBucket").await,
+            Err(PortError::Unavailable { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_denial_says_what_to_grant_on_which_objects() {
+        let service = Loopback::answering(403, error("AccessDenied")).await;
+        let bucket = bucket(&service);
+        for (message, grant) in [
+            (
+                bucket.read("k").await.unwrap_err().to_string(),
+                "s3:GetObject on arn:aws:s3:::bucket/prod/*",
+            ),
+            (
+                bucket.write("k", Bytes::new()).await.unwrap_err().to_string(),
+                "s3:PutObject on arn:aws:s3:::bucket/prod/*",
+            ),
+            (
+                bucket.delete("k").await.unwrap_err().to_string(),
+                "s3:DeleteObject on arn:aws:s3:::bucket/prod/*",
+            ),
+            (
+                bucket.list("state/").await.unwrap_err().to_string(),
+                "s3:ListBucket on arn:aws:s3:::bucket",
+            ),
+        ] {
+            assert!(message.contains(&format!("access denied; grant {grant}")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The Lambda `copilot-seats`: wires settings and AWS to the use case.
+
+use std::sync::Arc;
+
+use uptake_aws::lambda::{self, Error};
+use uptake_pipeline::config::Environment;
+use uptake_pipeline::copilot_seats;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::serve(Environment::copilot_seats, async |config, aws, trigger, invocation| {
+        // Connecting anew reads the token again: a rotated one, or a permission granted late, needs no new deployment.
+        let github = config.connect(&aws.secrets, Arc::clone(&aws.clock)).await?;
+        copilot_seats::collect(&github, config, aws.ports(), trigger, invocation).await
+    })
+    .await
+}

@@ -1,0 +1,14 @@
+//! Whole jobs as users run them: one binary, one file a face.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a test fails where it is, helpers are not marked as tests, and published values are whole numbers"
+)]
+
+mod aws_face;
+mod enterprise;
+mod mailing;
+mod moto;
+mod runtime_api;
+mod seats;
