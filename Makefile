@@ -1,0 +1,53 @@
+# Everything a person does with the repository. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+LAMBDAS := copilot-seats mailer
+VENV := .venv/.installed
+# nextest where it is installed, plain cargo test elsewhere: both run the same tests.
+TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
+
+.PHONY: help demo test check bench build setup generate fmt deny clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+demo: ## Show Uptake at work on made-up data, in ./uptake-data; run it again for the next day
+	cargo run --quiet --package uptake-cli -- demo
+
+test: setup build ## Run every test, the AWS face against moto included
+	cargo $(TEST) --workspace --no-fail-fast
+
+check: ## Check formatting, lints, documentation and what must agree
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	cargo xtask check
+
+bench: ## Measure 50,000 seats: requests, seconds, peak memory
+	cargo build --release --package uptake-cli
+	cargo xtask bench
+
+build: ## Build the Lambdas as they run on AWS (release)
+	cargo build --release $(addprefix --package ,$(LAMBDAS))
+
+setup: $(VENV) ## Install what the tests need into .venv
+
+$(VENV): tests/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	touch $@
+
+generate: ## Rewrite the references that follow from the code
+	cargo xtask generate
+
+fmt: ## Format the code
+	cargo fmt --all
+
+deny: ## Check licences and sources of all dependencies (needs cargo-deny)
+	cargo deny check bans licenses sources
+
+clean: ## Remove what was built and installed; ./uptake-data stays
+	cargo clean
+	rm -rf .venv
