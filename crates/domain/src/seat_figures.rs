@@ -66,7 +66,7 @@ impl SeatFigures {
     }
 }
 
-/// All figures of a day's report. People who may read the report may read these; CloudWatch gets [`metrics`].
+/// All figures of a day's report. People who may read the report may read these; CloudWatch gets [`GroupedSeats::metrics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeatSummary {
     /// Everybody.
