@@ -36,7 +36,7 @@ pub enum SimulatorError {
     #[error("a data set has between {FEWEST_SEATS} and {MOST_SEATS} seats, not {0}")]
     Seats(u32),
     /// The socket is not to be had.
-    #[error("cannot listen on {address}, is the port taken? ({source})")]
+    #[error("cannot listen on {address}, is the port taken? Choose another")]
     Bind {
         /// What was asked for.
         address: SocketAddr,

@@ -60,6 +60,11 @@ impl Origin {
         url
     }
 
+    /// Whether it lies on this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
     /// Whether an address that an answer gave lies here, so that credentials may go to it.
     pub fn owns(&self, url: &Url) -> bool {
         self.0.origin() == url.origin()

@@ -11,7 +11,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
     http::{
-        HeaderMap, HeaderValue, Method, StatusCode,
+        HeaderValue, Method, StatusCode,
         header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, USER_AGENT},
     },
     middleware::Next,
@@ -128,7 +128,7 @@ async fn conditional(response: Response, known: Option<&HeaderValue>) -> Respons
     let (mut head, body) = response.into_parts();
     // The body was made here a moment ago, reading it cannot fail.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let tag = tag(&body, &head.headers);
+    let tag = tag(&body);
     let unchanged = known.is_some_and(|known| matches(known, &tag));
     if let Ok(value) = HeaderValue::from_str(&tag) {
         head.headers.insert(ETAG, value);
@@ -142,14 +142,10 @@ async fn conditional(response: Response, known: Option<&HeaderValue>) -> Respons
     Response::from_parts(head, Body::from(body))
 }
 
-/// Over the body and the links, because a last page may stay the same while the list before it changes.
-fn tag(body: &[u8], headers: &HeaderMap) -> String {
+/// Over the body alone: a page can stay the same while the list behind it grows, and then only its links tell.
+fn tag(body: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
-    headers
-        .get(axum::http::header::LINK)
-        .map(HeaderValue::as_bytes)
-        .hash(&mut hasher);
     format!("W/\"{:016x}\"", hasher.finish())
 }
 

@@ -3,7 +3,7 @@
 //! GraphQL answers for 100 logins at once, and in the same answer names the SAML identity of each, which is the mail
 //! address of those who show none. Where GraphQL is not to be had, REST answers one by one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
@@ -14,7 +14,7 @@ use uptake_domain::seats_csv::AccountDetails;
 use crate::clock::Deadline;
 use crate::error::ApiError;
 use crate::github::{GitHub, Owner};
-use crate::http::retry::{Limit, Verdict};
+use crate::http::retry::{Limit, Verdict, tells_of_a_limit};
 use crate::http::{Answer, Resource, Route, SIDE_BY_SIDE};
 
 /// Logins asked for in one query. GitHub bounds a query by 500,000 nodes and ten seconds, not by aliases
@@ -43,6 +43,18 @@ pub struct Person {
     pub login: String,
 }
 
+/// What was found about a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// GitHub's id.
+    pub id: u64,
+    /// What the account tells; empty when there is no such account any more.
+    pub details: AccountDetails,
+    /// Whether asking again could tell more only after the account itself has changed. Not so when the address is hidden
+    /// and the SAML identity could not be read.
+    pub settled: bool,
+}
+
 /// What was worked around; a person may want to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Workarounds {
@@ -53,7 +65,7 @@ pub struct Workarounds {
 }
 
 impl GitHub {
-    /// Looks up the people and hands over each batch as it comes. Who has no account any more gets empty details.
+    /// Looks up the people and hands over each batch as it comes.
     ///
     /// After an error the batches before it have been handed over.
     pub async fn accounts(
@@ -61,7 +73,7 @@ impl GitHub {
         owner: &Owner,
         people: &[Person],
         deadline: Deadline,
-        mut on_batch: impl FnMut(Vec<(u64, AccountDetails)>),
+        mut on_batch: impl FnMut(Vec<Found>),
     ) -> Result<Workarounds, ApiError> {
         let lookup = Lookup {
             github: self,
@@ -96,7 +108,7 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    async fn batch(&self, people: &[Person]) -> Result<Vec<(u64, AccountDetails)>, ApiError> {
+    async fn batch(&self, people: &[Person]) -> Result<Vec<Found>, ApiError> {
         while self.graphql.load(Ordering::Relaxed) {
             let saml = self.saml.load(Ordering::Relaxed);
             match self.query(people, saml).await {
@@ -106,12 +118,15 @@ impl Lookup<'_> {
                     self.no_saml_permission.store(true, Ordering::Relaxed);
                 }
                 Ok(None) => self.graphql.store(false, Ordering::Relaxed),
-                Err(ApiError::RateLimited { route, until }) => return Err(ApiError::RateLimited { route, until }),
-                Err(ApiError::DeadlineReached { route }) => return Err(ApiError::DeadlineReached { route }),
-                Err(error @ ApiError::Unauthorized { .. }) => return Err(error),
+                Err(
+                    error @ (ApiError::RateLimited { .. }
+                    | ApiError::DeadlineReached { .. }
+                    | ApiError::Unauthorized { .. }),
+                ) => return Err(error),
                 Err(error) => {
-                    tracing::warn!(%error, "GraphQL is not to be had; asking for people one by one");
-                    self.graphql.store(false, Ordering::Relaxed);
+                    if self.graphql.swap(false, Ordering::Relaxed) {
+                        tracing::warn!(%error, "GraphQL gives no answer; asking for people one by one instead");
+                    }
                 }
             }
         }
@@ -119,7 +134,7 @@ impl Lookup<'_> {
     }
 
     /// `None` when the whole query was refused.
-    async fn query(&self, people: &[Person], saml: bool) -> Result<Option<Vec<(u64, AccountDetails)>>, ApiError> {
+    async fn query(&self, people: &[Person], saml: bool) -> Result<Option<Vec<Found>>, ApiError> {
         let body = serde_json::json!({ "query": query_text(self.owner, people, saml) }).to_string();
         let url = self.github.http.origin().at(&["graphql"]);
         let answer = self
@@ -129,28 +144,35 @@ impl Lookup<'_> {
         let Some(data) = answer.data else {
             return Ok(None);
         };
-        if saml {
-            self.note_saml(&answer.errors, &data);
-        }
-        let found = people
-            .iter()
-            .enumerate()
-            .map(|(index, person)| (person.id, data.details(index)))
-            .collect();
-        Ok(Some(found))
-    }
-
-    /// No identity provider, or no permission to see it: the queries that follow need not ask.
-    fn note_saml(&self, errors: &[QueryError], data: &Data) {
-        if data.identities().is_none() {
+        if saml && data.identities().is_none() {
+            // No identity provider, or no permission to see it: the queries that follow need not ask.
             self.saml.store(false, Ordering::Relaxed);
-            if errors.iter().any(|error| !error.is_about_user()) {
+            if answer.errors.iter().any(|error| error.user().is_none()) {
                 self.no_saml_permission.store(true, Ordering::Relaxed);
             }
         }
+        let may_tell_more = self.no_saml_permission.load(Ordering::Relaxed);
+        let failed: HashSet<usize> = answer.errors.iter().filter_map(QueryError::failed_user).collect();
+        let mut found = Vec::with_capacity(people.len());
+        let mut left = Vec::new();
+        for (index, person) in people.iter().enumerate() {
+            if failed.contains(&index) {
+                left.push(person.clone());
+                continue;
+            }
+            let details = data.details(index);
+            let exists = details.created_at.is_some();
+            found.push(Found {
+                id: person.id,
+                settled: details.email.is_some() || !exists || !may_tell_more,
+                details,
+            });
+        }
+        found.extend(self.one_by_one(&left).await?);
+        Ok(Some(found))
     }
 
-    async fn one_by_one(&self, people: &[Person]) -> Result<Vec<(u64, AccountDetails)>, ApiError> {
+    async fn one_by_one(&self, people: &[Person]) -> Result<Vec<Found>, ApiError> {
         let mut found = Vec::with_capacity(people.len());
         for person in people {
             let url = self.github.http.origin().at(&["users", &person.login]);
@@ -158,19 +180,26 @@ impl Lookup<'_> {
                 serde_json::from_slice::<RestUser>(&answer.body)
                     .map_err(|_| Verdict::passing("the body is not an account"))
             };
-            let details = match self
+            let (details, exists) = match self
                 .github
                 .send(self.owner, &USER, url, None, self.deadline, read)
                 .await
             {
-                Ok(user) => AccountDetails {
-                    email: user.email.filter(|email| !email.is_empty()),
-                    created_at: user.created_at,
-                },
-                Err(ApiError::NotFound { .. }) => AccountDetails::default(),
+                Ok(user) => {
+                    let details = AccountDetails {
+                        email: user.email.filter(|email| !email.is_empty()),
+                        created_at: user.created_at,
+                    };
+                    (details, true)
+                }
+                Err(ApiError::NotFound { .. }) => (AccountDetails::default(), false),
                 Err(error) => return Err(error),
             };
-            found.push((person.id, details));
+            found.push(Found {
+                id: person.id,
+                settled: details.email.is_some() || !exists,
+                details,
+            });
         }
         Ok(found)
     }
@@ -186,7 +215,7 @@ fn query_text(owner: &Owner, people: &[Person], saml: bool) -> String {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    let users = each(|index, login| format!("u{index}:user(login:{login}){{login databaseId email createdAt}}"));
+    let users = each(|index, login| format!("u{index}:user(login:{login}){{email createdAt}}"));
     let identities = if saml {
         let identities = each(|index, login| {
             format!("i{index}:externalIdentities(first:1,login:{login}){{nodes{{samlIdentity{{nameId}}}}}}")
@@ -201,7 +230,7 @@ fn query_text(owner: &Owner, people: &[Person], saml: bool) -> String {
     } else {
         String::new()
     };
-    format!("query{{{users} {identities} rateLimit{{cost remaining resetAt}}}}")
+    format!("query{{{users} {identities}}}")
 }
 
 #[derive(Deserialize)]
@@ -220,15 +249,19 @@ struct QueryError {
 }
 
 impl QueryError {
+    /// GitHub writes it both ways.
     fn is_rate_limit(&self) -> bool {
-        self.kind.as_deref() == Some("RATE_LIMITED")
+        matches!(self.kind.as_deref(), Some("RATE_LIMITED" | "RATE_LIMIT"))
     }
 
-    fn is_about_user(&self) -> bool {
-        self.path
-            .first()
-            .and_then(serde_json::Value::as_str)
-            .is_some_and(|alias| alias.starts_with('u'))
+    /// Which of the users it is about, if any.
+    fn user(&self) -> Option<usize> {
+        self.path.first()?.as_str()?.strip_prefix('u')?.parse().ok()
+    }
+
+    /// Which user could not be looked up. That a login does not exist is an answer.
+    fn failed_user(&self) -> Option<usize> {
+        self.user().filter(|_| self.kind.as_deref() != Some("NOT_FOUND"))
     }
 }
 
@@ -313,14 +346,16 @@ impl Data {
     }
 }
 
-/// GraphQL tells of its rate limit with status 200.
+/// GraphQL tells of its rate limits with status 200.
 fn read_answer(answer: &Answer) -> Result<QueryAnswer, Verdict> {
-    let answer: QueryAnswer =
+    let read: QueryAnswer =
         serde_json::from_slice(&answer.body).map_err(|_| Verdict::passing("the body is not a GraphQL answer"))?;
-    if answer.errors.iter().any(QueryError::is_rate_limit) {
+    let is_limit =
+        read.errors.iter().any(QueryError::is_rate_limit) || (read.data.is_none() && tells_of_a_limit(&answer.body));
+    if is_limit {
         return Err(Verdict::Wait(Limit::Unspecified));
     }
-    Ok(answer)
+    Ok(read)
 }
 
 #[cfg(test)]
@@ -341,10 +376,7 @@ mod tests {
     fn a_query_names_each_login_as_a_string_that_cannot_end_early() {
         let owner = Owner::Enterprise("octo-enterprise".into());
         let text = query_text(&owner, &people(&["octocat", "a\"){evil}"]), true);
-        assert!(
-            text.contains(r#"u0:user(login:"octocat"){login databaseId email createdAt}"#),
-            "{text}"
-        );
+        assert!(text.contains(r#"u0:user(login:"octocat"){email createdAt}"#), "{text}");
         assert!(text.contains(r#"u1:user(login:"a\"){evil}")"#), "{text}");
         assert!(text.contains(r#"enterprise(slug:"octo-enterprise"){ownerInfo{samlIdentityProvider{i0:externalIdentities(first:1,login:"octocat")"#), "{text}");
         assert!(!query_text(&owner, &people(&["octocat"]), false).contains("enterprise"));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -54,6 +55,12 @@ struct InstallationToken {
 impl Auth {
     pub(super) fn new(identity: Identity) -> Result<Self, ApiError> {
         match identity {
+            Identity::Token(token) if HeaderValue::from_str(token.expose_secret()).is_err() => {
+                Err(ApiError::Configuration(
+                    "the GitHub token holds a character that no token has, such as a line end; store it anew"
+                        .to_owned(),
+                ))
+            }
             Identity::Token(token) => Ok(Self::Token(token)),
             Identity::App { id, private_key } => {
                 let key = EncodingKey::from_rsa_pem(private_key.expose_secret().as_bytes()).map_err(|_| {

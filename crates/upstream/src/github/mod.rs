@@ -108,9 +108,10 @@ impl GitHub {
         Ok(())
     }
 
-    /// The list pages read, so that the next invocation gets unchanged ones for nothing.
-    pub fn pages_to_keep(&self) -> io::Result<Vec<u8>> {
-        self.http.pages_to_keep()
+    /// The list pages read, so that the next invocation gets unchanged ones for nothing. Pages that no list has any more
+    /// are dropped once `all_lists_read`.
+    pub fn pages_to_keep(&self, all_lists_read: bool) -> io::Result<Vec<u8>> {
+        self.http.pages_to_keep(all_lists_read)
     }
 
     async fn send<T>(

@@ -71,10 +71,13 @@ impl Budget {
         }
     }
 
-    /// Holds back every request to the resource.
-    pub(super) fn pause(&self, resource: Resource, wait: Duration) {
+    /// Holds back every request to the resource; says whether nothing held it back before.
+    pub(super) fn pause(&self, resource: Resource, wait: Duration) -> bool {
         let mut state = self.state(resource);
-        state.paused_until = state.paused_until.max(Instant::now().checked_add(wait));
+        let now = Instant::now();
+        let held_back = state.paused_until.is_some_and(|until| until > now);
+        state.paused_until = state.paused_until.max(now.checked_add(wait));
+        !held_back
     }
 
     /// Requests left of the primary limit, as last told.

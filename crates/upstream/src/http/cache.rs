@@ -50,10 +50,11 @@ impl PageCache {
         Ok(Self { pages })
     }
 
-    /// The pages that were asked for since [`PageCache::decode`], as compressed JSON lines.
-    pub fn encode(&self) -> io::Result<Vec<u8>> {
+    /// The pages as compressed JSON lines: all of them, or `only_used`, those that were asked for since
+    /// [`PageCache::decode`]. After a list that was cut short, the pages not reached are still worth keeping.
+    pub fn encode(&self, only_used: bool) -> io::Result<Vec<u8>> {
         let mut lines = BufWriter::new(zstd::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?);
-        for (url, page) in self.pages.iter().filter(|(_, page)| page.used) {
+        for (url, page) in self.pages.iter().filter(|(_, page)| page.used || !only_used) {
             let body = zstd::decode_all(page.compressed.as_slice())?;
             let line = Line {
                 url: url.clone(),
@@ -111,11 +112,17 @@ mod tests {
         };
         cache.keep("u1", "\"e1\"".into(), &page(body)).unwrap();
         cache.keep("u2", "\"e2\"".into(), &page("[]")).unwrap();
-        let mut cache = PageCache::decode(&cache.encode().unwrap()).unwrap();
+        let mut cache = PageCache::decode(&cache.encode(true).unwrap()).unwrap();
         assert_eq!(cache.etag("u1").as_deref(), Some("\"e1\""));
         assert_eq!(cache.page("u1").unwrap().body, body);
         assert_eq!(cache.etag("u3"), None);
-        let cache = PageCache::decode(&cache.encode().unwrap()).unwrap();
+        assert!(
+            PageCache::decode(&cache.encode(false).unwrap())
+                .unwrap()
+                .page("u2")
+                .is_ok()
+        );
+        let cache = PageCache::decode(&cache.encode(true).unwrap()).unwrap();
         assert!(cache.page("u1").is_ok());
         assert!(cache.page("u2").is_err(), "u2 was not asked for");
     }

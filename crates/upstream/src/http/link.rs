@@ -2,6 +2,9 @@
 
 use url::Url;
 
+/// Pages fetched ahead on the word of one header; a longer list is followed page by page.
+const MOST_PAGES_AHEAD: u64 = 10_000;
+
 /// The links of a page that paging needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
@@ -40,7 +43,8 @@ pub fn parse(header: &str) -> Links {
 pub fn pages_between(links: &Links) -> Option<Vec<Url>> {
     let (next, last) = (links.next.as_ref()?, links.last.as_ref()?);
     let (first_number, last_number) = (page_number(next)?, page_number(last)?);
-    if with_page(next, last_number) != with_page(last, last_number) || last_number < first_number {
+    let numbered_alike = with_page(next, last_number) == with_page(last, last_number);
+    if !numbered_alike || last_number < first_number || last_number - first_number > MOST_PAGES_AHEAD {
         return None;
     }
     Some(
@@ -109,6 +113,7 @@ mod tests {
         assert_eq!(numbers(&page("page=2&q=a"), &page("page=4&q=b")), None);
         assert_eq!(numbers(&page("after=c1"), &page("after=c9")), None);
         assert_eq!(numbers(&page("page=2"), ""), None);
+        assert_eq!(numbers(&page("page=2"), &page("page=10000000000")), None);
     }
 
     proptest! {

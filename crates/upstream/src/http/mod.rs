@@ -138,7 +138,12 @@ impl Http {
         patience: Patience,
     ) -> Result<Self, ApiError> {
         let home = origin.clone();
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder();
+        if origin.is_loopback() {
+            // What stays on this machine needs no proxy, and plain HTTP must not carry a credential to one.
+            client = client.no_proxy();
+        }
+        let client = client
             .user_agent(concat!("uptake/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(patience.silence)
             .read_timeout(patience.silence)
@@ -190,9 +195,9 @@ impl Http {
         *self.cache() = cache;
     }
 
-    /// The pages to keep for the next invocation.
-    pub fn pages_to_keep(&self) -> io::Result<Vec<u8>> {
-        self.cache().encode()
+    /// The pages to keep for the next invocation; once all lists were read to their end, only those that were asked for.
+    pub fn pages_to_keep(&self, all_lists_read: bool) -> io::Result<Vec<u8>> {
+        self.cache().encode(all_lists_read)
     }
 
     /// Sends until the answer is good, and reads it with `read`. A body that `read` refuses with
@@ -228,7 +233,6 @@ impl Http {
                 Verdict::Wait(limit) => {
                     limit_waits += 1;
                     let wait = self.limit_wait(limit, limit_waits);
-                    tracing::warn!(route, wait_seconds = wait.as_secs(), ?limit, "rate limit reached");
                     if limit_waits > MOST_LIMIT_WAITS {
                         return Err(ApiError::Unavailable {
                             route,
@@ -236,7 +240,14 @@ impl Http {
                             reason: "the rate limit kept coming back".to_owned(),
                         });
                     }
-                    self.budget.pause(request.route.resource, wait);
+                    // Requests side by side meet the same limit; it is told once.
+                    if self.budget.pause(request.route.resource, wait) {
+                        tracing::warn!(
+                            route,
+                            wait_seconds = wait.as_secs(),
+                            "GitHub's rate limit is reached; waiting"
+                        );
+                    }
                 }
                 Verdict::TryAgain { reason, at_least } => {
                     let Some(delay) = delays.next() else {
@@ -331,25 +342,27 @@ impl Http {
         let mut builder = builder
             .headers(self.headers.clone())
             .bearer_auth(request.token.expose_secret());
-        if let Some(etag) = known_etag {
+        if let Some(etag) = &known_etag {
             builder = builder.header(IF_NONE_MATCH, etag);
         }
         if let Some(left) = deadline.remaining() {
             builder = builder.timeout(self.patience.answer.min(left));
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let response = builder.send().await.map_err(|error| passing_fault(&error))?;
+        let response = builder.send().await.map_err(|error| self.passing_fault(&error))?;
         let status = response.status();
         let link = text(response.headers(), &LINK);
         let etag = text(response.headers(), &ETAG);
         let rate = rate_headers(response.headers());
         self.budget.note(request.route.resource, rate);
-        let body = response.bytes().await.map_err(|error| passing_fault(&error))?;
+        let body = response.bytes().await.map_err(|error| self.passing_fault(&error))?;
         judge(request.route, status.as_u16(), rate, &body)?;
         if status == StatusCode::NOT_MODIFIED {
             let kept = self.cache().page(request.url.as_str());
-            let answer = kept.map_err(|_| Verdict::passing("unchanged, but the kept page does not read back"))?;
-            return Ok((answer, None));
+            let mut answer = kept.map_err(|_| Verdict::passing("unchanged, but the kept page does not read back"))?;
+            // The list may have grown behind a page that did not change.
+            answer.link = link.or(answer.link);
+            return Ok((answer, etag.or(known_etag)));
         }
         Ok((Answer { body, link }, etag))
     }
@@ -363,25 +376,25 @@ impl Http {
         }
     }
 
+    /// Connections fail, bodies are cut, answers do not come: each may be better the next time. The text is ours, because
+    /// the library's holds the address.
+    fn passing_fault(&self, error: &reqwest::Error) -> Verdict {
+        let reason = if error.is_timeout() {
+            "no complete answer in time"
+        } else if error.is_connect() {
+            return Verdict::passing(format!("no connection to {}", self.origin));
+        } else if error.is_body() || error.is_decode() {
+            "the body was cut off"
+        } else {
+            "the connection broke"
+        };
+        Verdict::passing(reason)
+    }
+
     fn cache(&self) -> MutexGuard<'_, PageCache> {
         // A poisoned lock means another task panicked; the pages are still pages.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Connections fail, bodies are cut, answers do not come: each may be better the next time. The text is ours, because
-/// the library's holds the address.
-fn passing_fault(error: &reqwest::Error) -> Verdict {
-    let reason = if error.is_timeout() {
-        "no complete answer in time"
-    } else if error.is_connect() {
-        "no connection"
-    } else if error.is_body() || error.is_decode() {
-        "the body was cut off"
-    } else {
-        "the connection broke"
-    };
-    Verdict::passing(reason)
 }
 
 fn rate_headers(headers: &HeaderMap) -> RateHeaders {

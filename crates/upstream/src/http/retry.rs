@@ -114,7 +114,7 @@ fn limit(status: u16, headers: RateHeaders, body: &[u8]) -> Option<Limit> {
 
 /// A 403 without any header is a limit when its sentence or its documentation link says so
 /// (both spellings are in use: `#abuse-rate-limits` is the older one).
-fn tells_of_a_limit(body: &[u8]) -> bool {
+pub(crate) fn tells_of_a_limit(body: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Complaint {
         #[serde(default)]

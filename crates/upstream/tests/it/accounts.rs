@@ -2,11 +2,12 @@
 
 use uptake_upstream::clock::Deadline;
 use uptake_upstream::github::accounts::{Person, Workarounds};
-use wiremock::matchers::{body_string_contains, method, path};
+use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::client::{enterprise, fixture, github, status};
 
+/// Id, address, and whether that is settled.
 type Found = Vec<(u64, Option<String>, bool)>;
 
 async fn look_up(server: &MockServer, logins: &[&str]) -> (Found, Workarounds) {
@@ -23,7 +24,7 @@ async fn look_up(server: &MockServer, logins: &[&str]) -> (Found, Workarounds) {
             found.extend(
                 batch
                     .into_iter()
-                    .map(|(id, details)| (id, details.email, details.created_at.is_some())),
+                    .map(|found| (found.id, found.details.email, found.settled)),
             );
         })
         .await
@@ -40,10 +41,7 @@ async fn one_missing_login_does_not_cost_the_others() {
         .mount(&server)
         .await;
     let (found, workarounds) = look_up(&server, &["octocat", "gone"]).await;
-    assert_eq!(
-        found,
-        [(1, Some("octocat@octo.example".into()), true), (2, None, false)]
-    );
+    assert_eq!(found, [(1, Some("octocat@octo.example".into()), true), (2, None, true)]);
     assert_eq!(workarounds, Workarounds::default());
 }
 
@@ -65,13 +63,63 @@ async fn people_are_asked_for_by_the_hundred() {
 async fn forbidden_identities_leave_the_rest_and_are_not_asked_for_again() {
     let server = MockServer::start().await;
     Mock::given(path("/graphql"))
-        .and(body_string_contains("samlIdentityProvider"))
         .respond_with(fixture("graphql-saml-forbidden"))
         .mount(&server)
         .await;
-    let (found, workarounds) = look_up(&server, &["octocat", "hubot"]).await;
-    assert_eq!(found, [(1, None, true), (2, None, true)]);
+    // Two batches more than are asked for side by side.
+    let logins: Vec<String> = (0..1_000).map(|number| format!("octocat-{number}")).collect();
+    let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
+    let (found, workarounds) = look_up(&server, &logins).await;
+    assert_eq!(
+        found[..2],
+        [(1, None, false), (2, None, false)],
+        "asking again may tell more one day"
+    );
     assert!(workarounds.no_saml_permission && !workarounds.one_by_one);
+    let queries = server.received_requests().await.unwrap();
+    let with_saml = queries
+        .iter()
+        .filter(|query| String::from_utf8_lossy(&query.body).contains("saml"))
+        .count();
+    assert_eq!((queries.len(), with_saml), (10, 8));
+}
+
+#[tokio::test]
+async fn a_login_that_could_not_be_looked_up_is_asked_for_alone_and_not_taken_for_missing() {
+    let server = MockServer::start().await;
+    Mock::given(path("/graphql"))
+        .respond_with(fixture("graphql-one-login-failed"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(path("/users/octocat"))
+        .respond_with(fixture("user-with-email"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let (mut found, workarounds) = look_up(&server, &["octocat", "hubot"]).await;
+    found.sort();
+    assert_eq!(found, [(1, Some("octocat@octo.example".into()), true), (2, None, true)]);
+    assert!(!workarounds.one_by_one, "the others are still asked for by the hundred");
+}
+
+#[tokio::test]
+async fn both_spellings_of_the_rate_limit_are_waited_out() {
+    for limit in ["graphql-rate-limited", "graphql-rate-limit", "graphql-secondary-limit"] {
+        let server = MockServer::start().await;
+        Mock::given(path("/graphql"))
+            .respond_with(fixture(limit))
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+        Mock::given(path("/graphql"))
+            .respond_with(fixture("graphql-partial-not-found"))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let (_, workarounds) = look_up(&server, &["octocat", "gone"]).await;
+        assert_eq!(workarounds, Workarounds::default(), "{limit}");
+    }
 }
 
 #[tokio::test]
@@ -96,7 +144,7 @@ async fn without_graphql_people_are_asked_for_one_by_one() {
             .mount(&server)
             .await;
         let (found, workarounds) = look_up(&server, &["octocat", "gone"]).await;
-        assert_eq!(found, [(1, None, true), (2, None, false)]);
+        assert_eq!(found, [(1, None, false), (2, None, true)]);
         assert!(workarounds.one_by_one);
     }
 }

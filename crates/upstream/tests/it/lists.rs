@@ -77,11 +77,35 @@ async fn an_unchanged_page_is_taken_from_the_copy() {
     let first = github(&server.uri());
     let (seats, _) = read(&first).await;
     let later = github(&server.uri());
-    later.restore_pages(&first.pages_to_keep().unwrap()).unwrap();
+    later.restore_pages(&first.pages_to_keep(true).unwrap()).unwrap();
     let (again, end) = read(&later).await;
     end.unwrap();
     assert_eq!(seats.len(), 2);
     assert_eq!(seats, again);
+}
+
+#[tokio::test]
+async fn a_page_that_appears_behind_an_unchanged_one_is_read() {
+    let server = MockServer::start().await;
+    let tag = "W/\"one\"";
+    Mock::given(header("if-none-match", tag))
+        .respond_with(ResponseTemplate::new(304).insert_header("link", link(&server, 2, 2)))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(query_param("page", "2"))
+        .respond_with(fixture("seats-assignee-null"))
+        .with_priority(2)
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(path(PATH))
+        .respond_with(fixture("seats-page-1").insert_header("etag", tag))
+        .mount(&server)
+        .await;
+    let github = github(&server.uri());
+    assert_eq!(read(&github).await.0.len(), 2);
+    assert_eq!(read(&github).await.0.len(), 4);
 }
 
 #[tokio::test]
