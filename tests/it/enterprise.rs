@@ -146,22 +146,47 @@ impl Enterprise {
     }
 
     pub(crate) async fn collect_seats(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
-        let config = self.seats_config();
-        let github = self.github(&config).await;
-        let clock = Standing(trigger.scheduled_time);
-        copilot_seats::collect(&github, &config, self.ports(&clock), trigger, &self.invocation()).await
+        self.collect_at(&Standing(trigger.scheduled_time), trigger).await
+    }
+
+    /// Runs `copilot-seats` at a time that is not the one it was meant for.
+    pub(crate) async fn collect_at(&self, clock: &dyn Clock, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+        self.collect(&self.seats_config(), clock, trigger).await
+    }
+
+    /// Runs `copilot-seats` with settings of another's.
+    pub(crate) async fn collect_with(&self, config: CopilotSeatsConfig) -> Result<Outcome, PipelineError> {
+        let trigger = Trigger::at(morning(DAY));
+        self.collect(&config, &Standing(trigger.scheduled_time), &trigger).await
+    }
+
+    async fn collect(
+        &self,
+        config: &CopilotSeatsConfig,
+        clock: &dyn Clock,
+        trigger: &Trigger,
+    ) -> Result<Outcome, PipelineError> {
+        let github = self.github(config).await;
+        copilot_seats::collect(&github, config, self.ports(clock), trigger, &self.invocation()).await
     }
 
     pub(crate) async fn run_mailer(&self, mail: &dyn Mail, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+        self.run_mailer_on(&self.folder, mail, trigger).await
+    }
+
+    /// The mailer on a store that is not quite the folder.
+    pub(crate) async fn run_mailer_on(
+        &self,
+        files: &dyn Files,
+        mail: &dyn Mail,
+        trigger: &Trigger,
+    ) -> Result<Outcome, PipelineError> {
         let clock = Standing(trigger.scheduled_time);
-        mailer::deliver(
-            &self.mailer_config(),
-            self.ports(&clock),
-            mail,
-            trigger,
-            &self.invocation(),
-        )
-        .await
+        let ports = Ports {
+            files,
+            ..self.ports(&clock)
+        };
+        mailer::deliver(&self.mailer_config(), ports, mail, trigger, &self.invocation()).await
     }
 
     pub(crate) fn ports<'a>(&'a self, clock: &'a dyn Clock) -> Ports<'a> {

@@ -349,6 +349,143 @@ async fn a_record_that_does_not_decode_is_kept_with_its_bytes_once() {
     }
 }
 
+/// A GitHub with no team and one page of seats, whatever it says.
+async fn github_that_lists(page: serde_json::Value) -> String {
+    let app = axum::Router::new()
+        .route("/enterprises/{enterprise}/teams", axum::routing::get(|| async { "[]" }))
+        .route(
+            "/enterprises/{enterprise}/copilot/billing/seats",
+            axum::routing::get(|| async { axum::Json(page) }),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+/// Ids written as text from one day to the next: when every seat is odd, none of them is.
+#[tokio::test]
+async fn seats_that_nobody_understands_any_more_are_no_report_of_zero_seats() {
+    let mut enterprise = Enterprise::healthy(60).await;
+    let seat = |id: u32| serde_json::json!({"assignee": {"id": id.to_string(), "login": "octocat"}});
+    let seats: Vec<_> = (0..30).map(seat).collect();
+    let page = serde_json::json!({"total_seats": 30, "seats": seats});
+    enterprise.set("UPTAKE_GITHUB_API_URL", &github_that_lists(page).await);
+    let outcome = enterprise.offer_seats(DAY).await.unwrap();
+    assert_eq!((outcome.status, outcome.counts.quarantined), (Status::Incomplete, 30));
+    assert!(
+        outcome
+            .stopped_early
+            .unwrap()
+            .contains("30 of 30 seats could not be understood")
+    );
+    assert_eq!(enterprise.metrics(DAY).await.get("Seats"), None);
+}
+
+/// A page that tells of more people than it lists, and of no page after it.
+#[tokio::test]
+async fn a_list_that_is_too_short_for_its_own_total_is_incomplete() {
+    let mut enterprise = Enterprise::healthy(60).await;
+    let seats = serde_json::json!({"total_seats": 5_000, "seats": [{"assignee": {"id": 1, "login": "octocat"}}]});
+    enterprise.set("UPTAKE_GITHUB_API_URL", &github_that_lists(seats).await);
+    let outcome = enterprise.offer_seats(DAY).await.unwrap();
+    assert_eq!((outcome.status, outcome.watermark), (Status::Incomplete, None));
+    assert!(outcome.stopped_early.unwrap().contains("not whole"));
+}
+
+#[tokio::test]
+async fn a_failed_collection_is_counted() {
+    let enterprise = Enterprise::with(60, FORBIDDEN).await;
+    enterprise.offer_seats(DAY).await.unwrap_err();
+    let metrics = enterprise.metrics(DAY).await;
+    assert_eq!(metrics.get("CollectionsCompleted Function=copilot-seats"), Some(&0.0));
+    assert_eq!(metrics.get("TriggersPastDue Function=copilot-seats"), Some(&0.0));
+}
+
+#[tokio::test]
+async fn a_filter_of_no_team_there_is_says_so() {
+    let mut enterprise = Enterprise::healthy(60).await;
+    enterprise.set("UPTAKE_TEAMS", "no-such-team");
+    let error = enterprise.offer_seats(DAY).await.unwrap_err();
+    assert!(
+        error.is_configuration() && error.to_string().contains("UPTAKE_TEAMS"),
+        "{error}"
+    );
+}
+
+/// An invocation that began before and ends after another one: what it could not read must not undo what that one did.
+#[tokio::test]
+async fn a_slow_failure_does_not_undo_a_complete_report() {
+    let mut enterprise = Enterprise::healthy(120).await;
+    let complete = enterprise.offer_seats(DAY);
+    let dead_end = {
+        let config = {
+            let mut other = Enterprise::healthy(10).await;
+            other.set("UPTAKE_GITHUB_API_URL", "http://127.0.0.1:9");
+            other.seats_config()
+        };
+        enterprise.collect_with(config)
+    };
+    let (failed, complete) = tokio::join!(dead_end, complete);
+    assert_eq!(complete.unwrap().status, Status::Complete);
+    let failed = failed.unwrap();
+    assert_eq!(failed.status, Status::Incomplete);
+    assert!(
+        failed.notes.iter().any(|note| note.contains("stays")),
+        "{:?}",
+        failed.notes
+    );
+    assert!(enterprise.rows(DAY).await.is_some());
+    enterprise.set("UPTAKE_SMALLEST_GROUP", "5");
+    assert_eq!(enterprise.offer_seats(DAY).await.unwrap().status, Status::NothingToDo);
+}
+
+#[tokio::test]
+async fn a_day_that_has_not_begun_is_not_done_by_a_report() {
+    let enterprise = Enterprise::healthy(60).await;
+    let tomorrow = DAY.saturating_add(1.day());
+    let clock = crate::enterprise::Standing(morning(DAY));
+    let early = enterprise
+        .collect_at(&clock, &Trigger::at(morning(tomorrow)))
+        .await
+        .unwrap();
+    assert_eq!((early.status, early.watermark), (Status::Complete, None));
+    assert!(early.notes[0].contains("has not begun"), "{:?}", early.notes);
+    assert_eq!(enterprise.offer_seats(tomorrow).await.unwrap().status, Status::Complete);
+}
+
+#[tokio::test]
+async fn a_small_group_that_ends_is_not_named_by_its_zero() {
+    let enterprise = Enterprise::healthy(300).await;
+    enterprise.offer_seats(DAY).await.unwrap();
+    let small: Vec<String> = {
+        let truth = enterprise.simulator.truth();
+        let mut people: BTreeMap<String, u32> = BTreeMap::new();
+        for person in truth.people.values() {
+            let editor = person.editor.as_deref().map(Editor::split).unwrap_or_default();
+            *people
+                .entry(editor.name.unwrap_or_else(|| "none".to_owned()))
+                .or_default() += 1;
+        }
+        people
+            .into_iter()
+            .filter(|(_, count)| *count < 5)
+            .map(|(name, _)| name)
+            .collect()
+    };
+    assert!(!small.is_empty());
+    let next = DAY.saturating_add(1.day());
+    enterprise.simulator.set_today(next);
+    let mut only_direct = enterprise;
+    only_direct.set("UPTAKE_SMALLEST_GROUP", "5");
+    only_direct.offer_seats(next).await.unwrap();
+    let metrics = only_direct.metrics(next).await;
+    for editor in small {
+        assert!(!metrics.contains_key(&format!("Seats Editor={editor}")), "{editor}");
+    }
+    assert!(metrics.contains_key("Seats Editor=other"));
+}
+
 #[tokio::test]
 async fn a_dry_run_leaves_no_trace() {
     let enterprise = Enterprise::healthy(60).await;
@@ -359,7 +496,37 @@ async fn a_dry_run_leaves_no_trace() {
     };
     let outcome = enterprise.collect_seats(&trigger).await.unwrap();
     assert_eq!((outcome.status, outcome.counts.stored), (Status::Complete, 0));
+    assert_eq!(outcome.watermark, None);
     assert_eq!(enterprise.folder.list("").await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_filter_set_later_does_not_report_other_teams_as_empty() {
+    let mut enterprise = Enterprise::healthy(300).await;
+    enterprise.offer_seats(DAY).await.unwrap();
+    let (slug, _) = enterprise
+        .simulator
+        .truth()
+        .by_team
+        .into_iter()
+        .max_by_key(|(_, team)| team.seats)
+        .unwrap();
+    enterprise.set("UPTAKE_TEAMS", &slug);
+    let next = DAY.saturating_add(1.day());
+    enterprise.simulator.set_today(next);
+    enterprise.offer_seats(next).await.unwrap();
+    let teams: Vec<String> = enterprise
+        .metrics(next)
+        .await
+        .into_keys()
+        .filter(|name| name.contains("Team="))
+        .collect();
+    assert!(
+        teams
+            .iter()
+            .all(|name| name.ends_with(&format!("={slug}")) || name.ends_with("=other")),
+        "{teams:?}"
+    );
 }
 
 #[tokio::test]
@@ -367,27 +534,11 @@ async fn a_late_trigger_is_noticed_and_the_gap_is_told() {
     let enterprise = Enterprise::healthy(60).await;
     enterprise.offer_seats(DAY).await.unwrap();
     let later = DAY.saturating_add(3.days());
-    let config = enterprise.seats_config();
-    let github = config
-        .connect(
-            &uptake_cli::folder::NoParameters,
-            std::sync::Arc::new(uptake_upstream::clock::SystemClock),
-        )
+    let late = crate::enterprise::Standing(morning(later) + jiff::SignedDuration::from_mins(61));
+    let outcome = enterprise
+        .collect_at(&late, &Trigger::at(morning(later)))
         .await
         .unwrap();
-    let late = crate::enterprise::Standing(morning(later) + jiff::SignedDuration::from_mins(61));
-    let outcome = uptake_pipeline::copilot_seats::collect(
-        &github,
-        &config,
-        enterprise.ports(&late),
-        &Trigger::at(morning(later)),
-        &uptake_pipeline::trigger::Invocation {
-            id: "late".into(),
-            deadline: Deadline::NONE,
-        },
-    )
-    .await
-    .unwrap();
     assert!(outcome.past_due);
     assert!(
         outcome.notes[0].contains("2026-11-21, 2026-11-22"),

@@ -58,8 +58,8 @@ pub fn day_of(instant: Timestamp) -> Date {
 
 /// Midnight UTC at which a day begins.
 pub fn start_of(day: Date) -> Timestamp {
-    // Only the first and last hours that jiff can represent lack a UTC midnight; no calendar day of a report is there.
-    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or_default()
+    // Only the last days of the year 9999 have no instant; they stay the last.
+    TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
 }
 
 /// Whether a trigger scheduled for `scheduled_at` came later than its period, so that the one after it was already due.

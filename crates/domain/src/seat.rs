@@ -92,9 +92,14 @@ impl TeamFilter {
         Self(
             slugs
                 .into_iter()
-                .map(|slug| team_slug(slug.as_ref()).to_owned())
+                .map(|slug| team_slug(slug.as_ref()).to_lowercase())
                 .collect(),
         )
+    }
+
+    /// Whether nothing is filtered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether the report takes this grant in. A direct grant is in only when nothing is filtered.
@@ -260,7 +265,7 @@ pub(crate) mod tests {
             ..seat(1)
         };
         let all = TeamFilter::new([""; 0]);
-        let red = TeamFilter::new(["ent:red"]);
+        let red = TeamFilter::new(["ent:Red"]);
         assert!(all.takes(&seat(1)) && all.takes(&in_team("blue")));
         assert!(red.takes(&in_team("red")) && !red.takes(&in_team("blue")) && !red.takes(&seat(1)));
         assert_eq!(

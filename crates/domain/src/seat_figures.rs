@@ -77,25 +77,6 @@ pub struct SeatSummary {
     pub editors: BTreeMap<String, SeatFigures>,
 }
 
-impl SeatSummary {
-    /// Names of the teams that had seats.
-    pub fn teams_with_seats(&self) -> impl Iterator<Item = &String> {
-        with_seats(&self.teams)
-    }
-
-    /// Names of the editors that had seats.
-    pub fn editors_with_seats(&self) -> impl Iterator<Item = &String> {
-        with_seats(&self.editors)
-    }
-}
-
-fn with_seats(groups: &BTreeMap<String, SeatFigures>) -> impl Iterator<Item = &String> {
-    groups
-        .iter()
-        .filter(|(_, figures)| figures.seats > 0)
-        .map(|(name, _)| name)
-}
-
 /// The people of a report, grouped once for everything that is said about them.
 #[derive(Debug)]
 pub struct GroupedSeats<'a> {

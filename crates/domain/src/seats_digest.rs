@@ -37,12 +37,13 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// The change as a reader likes it: `+3`, `-2`, `no change`, or nothing to compare with.
+    /// The change as a reader likes it: `+3`, `−2`, `no change`, or nothing where there is nothing to compare with.
     pub fn change_text(&self) -> String {
         match self.change {
-            None => "first report".to_owned(),
+            None => String::new(),
             Some(0) => "no change".to_owned(),
-            Some(change) => format!("{change:+}"),
+            Some(change @ 1..) => format!("+{change}"),
+            Some(change) => format!("\u{2212}{}", change.unsigned_abs()),
         }
     }
 }
@@ -95,7 +96,7 @@ pub fn digest(now: &SeatSummary, before: Option<(Date, &SeatSummary)>) -> SeatsD
     }
 }
 
-const SEATS: &str = "Seats";
+const SEATS: &str = "People with a seat";
 
 fn bars(groups: &BTreeMap<String, SeatFigures>, name_of_none: &str) -> Bars {
     let mut rows: Vec<Bar> = groups
@@ -159,7 +160,7 @@ mod tests {
             .map(|tile| (tile.value, tile.share, tile.change_text()))
             .collect();
         assert_eq!(texts[0], (12, None, "+2".into()));
-        assert_eq!(texts[2], (5, Some(42), "-1".into()));
+        assert_eq!(texts[2], (5, Some(42), "\u{2212}1".into()));
         assert_eq!(texts[3], (0, Some(0), "no change".into()));
     }
 
@@ -167,7 +168,7 @@ mod tests {
     fn a_first_report_has_nothing_to_compare_with() {
         let told = digest(&summary(figures(0, 0), &[]), None);
         assert_eq!(told.compared_with, None);
-        assert_eq!(told.tiles[0].change_text(), "first report");
+        assert_eq!(told.tiles[0].change_text(), "");
         assert_eq!(told.tiles[1].share, None, "no share of nothing");
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uptake_domain::recipients::Recipient;
 use uptake_domain::seat::TeamFilter;
 use uptake_upstream::github::Owner;
@@ -76,7 +76,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: SEATS,
         default: None,
         example: "(secret)",
-        meaning: "Personal access token. Enterprise mode: a classic one with `manage_billing:copilot`, `read:enterprise` and `read:user`.",
+        meaning: "Personal access token. Enterprise mode: a classic one with `manage_billing:copilot`, `read:enterprise`, `read:user` and `user:email` (SECURITY.md says what for).",
     },
     Variable {
         name: "UPTAKE_GITHUB_TOKEN_PARAMETER",
@@ -187,12 +187,13 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
-    /// The value, read from the parameter store if need be.
+    /// The value, read from the parameter store if need be. A line end that came with it is not part of it.
     pub async fn resolve(&self, secrets: &dyn Secrets) -> Result<SecretString, PortError> {
-        match self {
-            Self::Value(value) => Ok(value.clone()),
-            Self::Parameter(name) => secrets.read(name).await,
-        }
+        let value = match self {
+            Self::Value(value) => value.clone(),
+            Self::Parameter(name) => secrets.read(name).await?,
+        };
+        Ok(value.expose_secret().trim().into())
     }
 }
 
@@ -316,13 +317,13 @@ impl<'a> Environment<'a> {
         let owners = self.owners();
         let credential = self.credential(&owners);
         let teams = TeamFilter::new(self.list("UPTAKE_TEAMS"));
-        let smallest_group = self.parsed("UPTAKE_SMALLEST_GROUP", Some("5"));
+        let smallest_group = self.parsed::<Count>("UPTAKE_SMALLEST_GROUP", Some("5"));
         Some(CopilotSeatsConfig {
             api: api?,
             owners: (!owners.is_empty()).then_some(owners)?,
             credential: credential?,
             teams,
-            smallest_group: smallest_group?,
+            smallest_group: smallest_group?.0,
         })
     }
 
@@ -412,13 +413,14 @@ impl<'a> Environment<'a> {
             .or(parameter.map(SecretSource::Parameter))
     }
 
+    /// Faults name the variable and not its value: an address or a password in the wrong place must not reach a log.
     fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: Option<&str>) -> Option<T> {
         let Some(text) = self.text(name).or(default.map(str::to_owned)) else {
-            self.fault(format!("{name} is not set; {}", meaning(name)));
+            self.fault(format!("{name} is not set; it is needed: {}", meaning(name)));
             return None;
         };
         text.parse()
-            .map_err(|error| self.fault(format!("{name}={text}: {error}")))
+            .map_err(|error| self.fault(format!("{name}: {error}")))
             .ok()
     }
 
@@ -437,6 +439,18 @@ impl<'a> Environment<'a> {
 
     fn fault(&mut self, fault: String) {
         self.faults.push(fault);
+    }
+}
+
+/// A whole number from one on.
+struct Count(usize);
+
+impl FromStr for Count {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let number = text.parse().ok().filter(|number| *number > 0);
+        number.map(Self).ok_or("must be a whole number from 1 on")
     }
 }
 
@@ -521,7 +535,7 @@ mod tests {
             "UPTAKE_GITHUB_API_URL",
             "'not a slug'",
             "UPTAKE_GITHUB_APP_KEY",
-            "UPTAKE_SMALLEST_GROUP=few",
+            "UPTAKE_SMALLEST_GROUP: must be a whole number",
             "UPTAKE_SENDER is not set",
         ] {
             assert!(message.contains(fault), "{fault} not in {message}");
@@ -598,15 +612,28 @@ mod tests {
         let names = code
             .split('"')
             .filter(|text| text.starts_with("UPTAKE_") && text.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
-        let mut count = 0;
-        for name in names {
-            assert!(
-                VARIABLES.iter().any(|variable| variable.name == name),
-                "{name} is not in VARIABLES"
-            );
-            count += 1;
-        }
-        assert!(count >= VARIABLES.len(), "a documented variable is never read");
+        let read: BTreeSet<&str> = names.collect();
+        let documented: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+        assert_eq!(read, documented);
+    }
+
+    #[test]
+    fn a_fault_does_not_quote_what_may_be_a_secret_or_a_person() {
+        let message = with(
+            Face::CommandLine,
+            &[
+                ("UPTAKE_GITHUB_API_URL", "https://me:hush@ghe.example"),
+                ("UPTAKE_SENDER", "Jane <jane@octo.example>"),
+            ],
+            |environment| environment.copilot_seats().zip(environment.mailer()),
+        )
+        .unwrap_err()
+        .to_string();
+        assert!(
+            message.contains("UPTAKE_GITHUB_API_URL") && message.contains("UPTAKE_SENDER"),
+            "{message}"
+        );
+        assert!(!message.contains("hush") && !message.contains("jane"), "{message}");
     }
 
     #[test]

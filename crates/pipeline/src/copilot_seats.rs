@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use uptake_domain::calendar::{Window, days_missed};
+use uptake_domain::calendar::{Window, days_missed, to_seconds};
 use uptake_domain::catalogue::RATE_BUDGET_LEFT;
+use uptake_domain::groups::OTHER;
 use uptake_domain::seat::{Assignee, Seat, assignees};
-use uptake_domain::seat_figures::{GroupedSeats, SeatSummary};
+use uptake_domain::seat_figures::{GroupedSeats, SeatFigures, SeatSummary};
 use uptake_domain::seats_csv;
 use uptake_upstream::error::ApiError;
 use uptake_upstream::github::accounts::{Person, Workarounds};
@@ -23,7 +24,7 @@ use crate::known_accounts::KnownAccounts;
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::ports::{Clock, Ports, Secrets};
 use crate::quarantine::{self, Quarantined};
-use crate::report_record::{self, Completeness, ReportRecord};
+use crate::report_record::{self, Completeness, ReportRecord, Stored};
 use crate::telemetry;
 use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
@@ -35,6 +36,11 @@ const PAGES_KEY: &str = "state/copilot-seats/pages.jsonl.zst";
 const ACCOUNTS_KEY: &str = "state/copilot-seats/accounts.jsonl.zst";
 /// A list that changes while it is read can lose a seat between two pages; it is read again, this often in all.
 const MOST_READINGS: u32 = 3;
+/// When more than half of at least this many records cannot be understood, it is not the records that are odd: GitHub's
+/// answer has changed, and what is left is no report of seats.
+const RECORDS_THAT_SHOW_A_CHANGE: u64 = 20;
+/// The same of a short list, where all of them are.
+const RECORDS_THAT_CANNOT_ALL_BE_ODD: u64 = 3;
 /// Seats a page, for showing progress.
 const SEATS_PER_PAGE: u64 = 100;
 
@@ -79,6 +85,7 @@ pub async fn collect(
     };
     let mut outcome = collection.run(trigger).await?;
     if trigger.dry_run {
+        outcome.watermark = watermark::read(ports.files, FUNCTION).await?;
         outcome.counts.stored = 0;
         outcome.counts.published = 0;
         outcome
@@ -123,8 +130,20 @@ impl Fetched {
 impl Collection<'_> {
     async fn run(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
         let past_due = telemetry::note_past_due(FUNCTION, trigger, self.ports.clock);
-        let stored = report_record::read(self.ports.files, FUNCTION, self.day).await?;
-        let is_done = stored.is_some_and(|record| record.completeness == Completeness::Complete);
+        let outcome = self.offer(trigger, past_due).await;
+        let budget = self.github.budget_left().map(|left| (&RATE_BUDGET_LEFT, left));
+        telemetry::publish(
+            self.ports.metrics,
+            FUNCTION,
+            trigger,
+            past_due,
+            outcome,
+            budget.as_slice(),
+        )
+        .await
+    }
+
+    async fn offer(&self, trigger: &Trigger, past_due: bool) -> Result<Outcome, PipelineError> {
         let mut outcome = Outcome {
             function: FUNCTION,
             status: Status::NothingToDo,
@@ -136,29 +155,28 @@ impl Collection<'_> {
             in_doubt: None,
             notes: Vec::new(),
         };
-        if is_done && !trigger.replace {
+        let stored = report_record::read(self.ports.files, FUNCTION, self.day).await?;
+        if stored.is_some_and(|record| record.is_of_its_day()) && !trigger.replace {
             outcome
                 .notes
                 .push(format!("the report of {} is complete already", self.day));
         } else {
-            self.collect_day(&mut outcome, is_done).await?;
+            self.collect_day(&mut outcome).await?;
         }
-        let budget = self.github.budget_left().map(|left| (&RATE_BUDGET_LEFT, left));
-        let data = telemetry::describe(&outcome, trigger, budget.as_slice());
-        self.ports.metrics.publish(&data).await?;
         Ok(outcome)
     }
 
-    async fn collect_day(&self, outcome: &mut Outcome, is_done: bool) -> Result<(), PipelineError> {
+    async fn collect_day(&self, outcome: &mut Outcome) -> Result<(), PipelineError> {
+        let collected_at = self.ports.clock.now();
         let requests_before = self.github.requests();
-        let mut notes = self.missed_days(outcome.watermark);
+        let mut notes = self.notes_on_time(outcome.watermark, collected_at);
         self.restore_pages().await?;
         let mut known = self.known_accounts().await?;
 
         let mut fetched = self.fetch().await?;
         let people = assignees(mem::take(&mut fetched.seats));
         self.look_up(&people, &mut fetched, &mut known).await?;
-        self.keep_pages().await?;
+        self.keep_pages(&fetched).await?;
         self.keep_accounts(&people, &fetched, &mut known).await?;
         quarantine::keep(self.ports.files, FUNCTION, self.day, &fetched.quarantined).await?;
 
@@ -178,34 +196,34 @@ impl Collection<'_> {
             Vec::new()
         };
         self.ports.metrics.publish(&data).await?;
-        let keeps_earlier = is_done && completeness == Completeness::Incomplete;
-        if keeps_earlier {
+        let record = ReportRecord {
+            day: self.day,
+            completeness,
+            missing: missing.clone(),
+            csv_key: csv_key(self.day, completeness),
+            listed: fetched.listed,
+            rows: count(people.len()),
+            quarantined: count(fetched.quarantined.len()),
+            collected_at,
+            invocation_id: self.invocation.id.clone(),
+            summary: grouped.summary(),
+        };
+        let stored = self.store(&record, &people, &known).await?;
+        if stored == Stored::EarlierStays {
             notes.push("this collection is incomplete, so the complete report stored before stays".to_owned());
-        } else {
-            let record = ReportRecord {
-                day: self.day,
-                completeness,
-                missing: missing.clone(),
-                csv_key: csv_key(self.day, completeness),
-                rows: count(people.len()),
-                quarantined: count(fetched.quarantined.len()),
-                collected_at: self.ports.clock.now(),
-                invocation_id: self.invocation.id.clone(),
-                summary: grouped.summary(),
-            };
-            self.store(&record, &people, &known).await?;
         }
 
-        if completeness == Completeness::Complete {
-            outcome.status = Status::Complete;
+        outcome.status = match completeness {
+            Completeness::Complete => Status::Complete,
+            Completeness::Incomplete => Status::Incomplete,
+        };
+        if record.is_of_its_day() {
             outcome.watermark = Some(watermark::advance(self.ports.files, FUNCTION, outcome.window.to).await?);
-        } else {
-            outcome.status = Status::Incomplete;
         }
         outcome.counts = Counts {
             fetched: fetched.listed,
-            stored: if keeps_earlier { 0 } else { count(people.len()) },
-            quarantined: count(fetched.quarantined.len()),
+            stored: if stored == Stored::Replaced { record.rows } else { 0 },
+            quarantined: record.quarantined,
             published: count(data.len()),
             requests: self.github.requests() - requests_before,
         };
@@ -225,7 +243,7 @@ impl Collection<'_> {
                 self.fetch_teams(enterprise, &mut fetched).await;
             }
             if let Err(error) = self.fetch_seats(owner, &mut fetched).await {
-                tracing::warn!(%owner, %error, "seats are missing");
+                tracing::debug!(%owner, %error, "seats are missing");
                 fetched.missing_seats.push(format!("{owner}: {error}"));
                 if !error.passes_by_itself() {
                     refused = Some(error);
@@ -239,9 +257,10 @@ impl Collection<'_> {
                 fetched
                     .teams
                     .extend(fetched.seats.iter().filter_map(|seat| seat.team.clone()));
+                self.check_filter(&fetched)?;
                 for slug in self.config.teams.unknown(&fetched.teams) {
                     fetched.notes.push(format!(
-                        "UPTAKE_TEAMS names '{slug}', which is no team that GitHub lists"
+                        "UPTAKE_TEAMS names '{slug}', and nothing that GitHub listed is of that team"
                     ));
                 }
                 fetched.teams.retain(|slug| self.config.teams.takes_team(slug));
@@ -249,6 +268,22 @@ impl Collection<'_> {
                 Ok(fetched)
             }
         }
+    }
+
+    /// A filter that names no team at all would report nobody, every day, as if it were so. Only the enterprise's list
+    /// of teams is sure to hold those without seats.
+    fn check_filter(&self, fetched: &Fetched) -> Result<(), PipelineError> {
+        let teams = &self.config.teams;
+        let lists_teams = self
+            .config
+            .owners
+            .iter()
+            .all(|owner| matches!(owner, Owner::Enterprise(_)));
+        let all_read = fetched.missing().is_empty();
+        if lists_teams && all_read && !teams.is_empty() && !fetched.teams.iter().any(|slug| teams.takes_team(slug)) {
+            return Err(PipelineError::NoSuchTeam);
+        }
+        Ok(())
     }
 
     async fn fetch_teams(&self, enterprise: &str, fetched: &mut Fetched) {
@@ -259,14 +294,15 @@ impl Collection<'_> {
         {
             Ok(slugs) => fetched.teams.extend(slugs),
             Err(error) => {
-                tracing::warn!(%error, "teams are missing");
+                tracing::debug!(%error, "teams are missing");
                 fetched.missing_else.push(format!("teams: {error}"));
             }
         }
     }
 
     /// Reads the list until it holds still. GitHub tells on every page how many people have a seat; when that changes
-    /// on the way, a seat may have slipped from a page not yet read to one already read.
+    /// on the way, a seat may have slipped from a page not yet read to one already read, and with fewer records than
+    /// people a page was never told of.
     async fn fetch_seats(&self, owner: &Owner, fetched: &mut Fetched) -> Result<(), ApiError> {
         for reading in 1..=MOST_READINGS {
             let mut listing = Listing::default();
@@ -278,12 +314,21 @@ impl Collection<'_> {
                     self.ports.progress.show("seats", listing.listed, ahead);
                 })
                 .await;
-            let held_still = listing.totals.len() <= 1;
+            let held_still = listing.is_whole();
+            tracing::info!(%owner, listed = listing.listed, quarantined = listing.quarantined.len(), held_still, "seats read");
             if end.is_err() || held_still || reading == MOST_READINGS {
+                if listing.shows_a_change() {
+                    fetched.missing_seats.push(format!(
+                        "{owner}: {} of {} seats could not be understood, so GitHub's answer has changed; \
+                         they are in quarantine, and Uptake's maintainers need to see one",
+                        listing.quarantined.len(),
+                        listing.listed
+                    ));
+                }
                 listing.move_into(owner, fetched);
                 if end.is_ok() && !held_still {
                     fetched.missing_seats.push(format!(
-                        "{owner}: the list of seats changed each of the {MOST_READINGS} times it was read"
+                        "{owner}: the list of seats did not hold still or was not whole any of the {MOST_READINGS} times it was read"
                     ));
                 }
                 return end;
@@ -309,6 +354,7 @@ impl Collection<'_> {
             }
         }
         let total = unknown.values().map(Vec::len).sum();
+        tracing::info!(people = people.len(), to_look_up = total, "accounts");
         let mut done = 0;
         for (owner, people) in unknown {
             let end = self
@@ -322,7 +368,7 @@ impl Collection<'_> {
             match end {
                 Ok(workarounds) => fetched.notes.extend(explain(owner, workarounds)),
                 Err(error) => {
-                    tracing::warn!(%owner, %error, "account details are missing");
+                    tracing::debug!(%owner, %error, "account details are missing");
                     fetched.missing_else.push(format!("account details: {error}"));
                 }
             }
@@ -341,20 +387,52 @@ impl Collection<'_> {
         previous: Option<SeatSummary>,
     ) -> GroupedSeats<'p> {
         let previous = previous.unwrap_or_default();
-        let teams = teams.iter().chain(previous.teams_with_seats()).cloned();
-        GroupedSeats::new(people, self.day, teams, previous.editors_with_seats().cloned())
+        let shown = |groups: &BTreeMap<String, SeatFigures>| {
+            // Names that stood in the metrics the last time, and `other` if it did.
+            let seats = |figures: &SeatFigures| usize::try_from(figures.seats).unwrap_or(usize::MAX);
+            let (large, small): (Vec<_>, Vec<_>) = groups
+                .iter()
+                .filter(|(_, figures)| figures.seats > 0)
+                .partition(|(_, figures)| seats(figures) >= self.config.smallest_group);
+            let other = (!small.is_empty()).then(|| OTHER.to_owned());
+            large
+                .into_iter()
+                .map(|(name, _)| name.clone())
+                .chain(other)
+                .collect::<Vec<String>>()
+        };
+        let mut ended = shown(&previous.teams);
+        ended.retain(|slug| slug == OTHER || self.config.teams.takes_team(slug));
+        let teams = teams.iter().cloned().chain(ended);
+        let previous_editors = shown(&previous.editors);
+        GroupedSeats::new(people, self.day, teams, previous_editors)
     }
 
-    fn missed_days(&self, watermark: Option<Timestamp>) -> Vec<String> {
-        let days: Vec<String> = days_missed(watermark, self.day).iter().map(Date::to_string).collect();
-        if days.is_empty() {
-            return Vec::new();
+    /// What a person should know about when the day is collected: GitHub tells the present state of seats only.
+    fn notes_on_time(&self, watermark: Option<Timestamp>, collected_at: Timestamp) -> Vec<String> {
+        let mut notes = Vec::new();
+        let Window { from, to } = Window::of_day(self.day);
+        if collected_at >= to {
+            notes.push(format!(
+                "{} was over when it was collected: the report shows the seats as they stand at {}",
+                self.day,
+                to_seconds(collected_at)
+            ));
+        } else if collected_at < from {
+            notes.push(format!(
+                "{} has not begun: this report does not count as the day's",
+                self.day
+            ));
         }
-        tracing::warn!(days = days.len(), "days without a report");
-        vec![format!(
-            "there is no report of {}: GitHub tells only the present state of seats",
-            days.join(", ")
-        )]
+        let missed: Vec<String> = days_missed(watermark, self.day).iter().map(Date::to_string).collect();
+        if !missed.is_empty() && collected_at >= from {
+            tracing::warn!(days = missed.len(), "days without a report");
+            notes.push(format!(
+                "there is no report of {}: GitHub tells only the present state of seats",
+                missed.join(", ")
+            ));
+        }
+        notes
     }
 
     // Publish.
@@ -365,18 +443,18 @@ impl Collection<'_> {
         record: &ReportRecord,
         people: &[Assignee],
         known: &KnownAccounts,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<Stored, PipelineError> {
         let csv =
             seats_csv::render(people, &known.details()).map_err(|error| PipelineError::Render(error.to_string()))?;
         self.ports.files.write(&record.csv_key, csv.into()).await?;
-        report_record::write(self.ports.files, FUNCTION, record).await?;
-        if record.completeness == Completeness::Complete {
+        let stored = report_record::write(self.ports.files, FUNCTION, record).await?;
+        if stored == Stored::EarlierStays || record.completeness == Completeness::Complete {
             self.ports
                 .files
                 .delete(&csv_key(self.day, Completeness::Incomplete))
                 .await?;
         }
-        Ok(())
+        Ok(stored)
     }
 
     // What is kept for the next invocation. A copy that does not read back costs requests and nothing else.
@@ -390,10 +468,10 @@ impl Collection<'_> {
         Ok(())
     }
 
-    async fn keep_pages(&self) -> Result<(), PipelineError> {
+    async fn keep_pages(&self, fetched: &Fetched) -> Result<(), PipelineError> {
         let pages = self
             .github
-            .pages_to_keep()
+            .pages_to_keep(fetched.missing().is_empty())
             .map_err(|error| unwritable(PAGES_KEY, &error))?;
         Ok(self.ports.files.write(PAGES_KEY, pages.into()).await?)
     }
@@ -452,6 +530,17 @@ impl Listing {
         }
     }
 
+    /// Whether every page told the same number of people, and there are records enough for them.
+    fn is_whole(&self) -> bool {
+        self.totals.len() <= 1 && self.totals.first().is_none_or(|people| self.listed >= *people)
+    }
+
+    fn shows_a_change(&self) -> bool {
+        let quarantined = count(self.quarantined.len());
+        let all = self.listed >= RECORDS_THAT_CANNOT_ALL_BE_ODD && quarantined == self.listed;
+        all || (self.listed >= RECORDS_THAT_SHOW_A_CHANGE && quarantined * 2 > self.listed)
+    }
+
     fn move_into(self, owner: &Owner, fetched: &mut Fetched) {
         fetched.listed += self.listed;
         for seat in &self.seats {
@@ -474,7 +563,7 @@ fn explain(owner: &Owner, workarounds: Workarounds) -> Vec<String> {
     }
     if workarounds.no_saml_permission {
         notes.push(format!(
-            "{owner}: SAML identities may not be read, so people who hide their address show N/A; grant the token {} and let an owner hold it",
+            "{owner}: SAML identities may not be read, so people who hide their address show N/A; grant the token {} and let an owner hold it, and within a week all are looked up anew",
             match owner {
                 Owner::Enterprise(_) => "read:enterprise",
                 Owner::Organisation(_) => "admin:org",

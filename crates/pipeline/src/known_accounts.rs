@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 
-use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uptake_domain::seats_csv::AccountDetails;
+use uptake_upstream::github::accounts::Found;
 
 /// How long details are good for.
 const GOOD_FOR_DAYS: i32 = 7;
@@ -19,6 +19,7 @@ pub(crate) struct KnownAccounts(BTreeMap<u64, Known>);
 #[derive(Debug, PartialEq, Eq)]
 struct Known {
     looked_up_on: Date,
+    settled: bool,
     details: AccountDetails,
 }
 
@@ -26,6 +27,7 @@ struct Known {
 struct Line {
     id: u64,
     looked_up_on: Date,
+    settled: bool,
     #[serde(flatten)]
     details: AccountDetails,
 }
@@ -38,9 +40,15 @@ impl KnownAccounts {
                 let Line {
                     id,
                     looked_up_on,
+                    settled,
                     details,
                 } = serde_json::from_str(&line?)?;
-                Ok((id, Known { looked_up_on, details }))
+                let known = Known {
+                    looked_up_on,
+                    settled,
+                    details,
+                };
+                Ok((id, known))
             })
             .collect::<io::Result<_>>()
             .map(Self)
@@ -52,6 +60,7 @@ impl KnownAccounts {
             let line = Line {
                 id: *id,
                 looked_up_on: known.looked_up_on,
+                settled: known.settled,
                 details: known.details.clone(),
             };
             serde_json::to_writer(&mut lines, &line)?;
@@ -60,22 +69,24 @@ impl KnownAccounts {
         lines.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
     }
 
-    /// Whether the person's details are good enough on `day`.
+    /// Whether the person's details are good enough on `day`. What a missing permission or an outage kept back is asked
+    /// for again the next day.
     pub(crate) fn is_fresh(&self, id: u64, day: Date) -> bool {
-        self.0
-            .get(&id)
-            .is_some_and(|known| day < known.looked_up_on.saturating_add(GOOD_FOR_DAYS.days()))
+        self.0.get(&id).is_some_and(|known| {
+            let good_for = if known.settled { GOOD_FOR_DAYS } else { 1 };
+            let age = (day - known.looked_up_on).get_days();
+            age.abs() < good_for
+        })
     }
 
-    pub(crate) fn learn(&mut self, day: Date, found: Vec<(u64, AccountDetails)>) {
-        self.0.extend(found.into_iter().map(|(id, details)| {
-            (
-                id,
-                Known {
-                    looked_up_on: day,
-                    details,
-                },
-            )
+    pub(crate) fn learn(&mut self, day: Date, batch: Vec<Found>) {
+        self.0.extend(batch.into_iter().map(|found| {
+            let known = Known {
+                looked_up_on: day,
+                settled: found.settled,
+                details: found.details,
+            };
+            (found.id, known)
         }));
     }
 
@@ -92,6 +103,7 @@ impl KnownAccounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::ToSpan;
     use jiff::civil::date;
 
     #[test]
@@ -102,13 +114,34 @@ mod tests {
             email: Some("octocat@octo.example".into()),
             created_at: Some("2020-01-01T00:00:00Z".parse().unwrap()),
         };
-        known.learn(day, vec![(1, details.clone()), (2, AccountDetails::default())]);
+        let found = |id, details, settled| Found { id, details, settled };
+        let nothing = AccountDetails::default;
+        known.learn(
+            day,
+            vec![
+                found(1, details.clone(), true),
+                found(2, nothing(), true),
+                found(3, nothing(), false),
+            ],
+        );
         let mut known = KnownAccounts::decode(&known.encode().unwrap()).unwrap();
-        for (days, fresh) in [(-3, true), (0, true), (6, true), (7, false)] {
-            assert_eq!(known.is_fresh(1, day.saturating_add(days.days())), fresh, "{days}");
+        for (id, days, fresh) in [
+            (1, 0, true),
+            (1, 6, true),
+            (1, 7, false),
+            (1, -6, true),
+            (1, -7, false),
+            (2, 6, true), // that an account is gone is known as well
+            (3, 0, true),
+            (3, 1, false), // what could not be read may be readable tomorrow
+            (4, 0, false),
+        ] {
+            assert_eq!(
+                known.is_fresh(id, day.saturating_add(days.days())),
+                fresh,
+                "{id} after {days} days"
+            );
         }
-        assert!(known.is_fresh(2, day), "that an account is gone is known as well");
-        assert!(!known.is_fresh(3, day));
         known.keep_only(&BTreeSet::from([1]));
         assert_eq!(known.details(), BTreeMap::from([(1, details)]));
     }

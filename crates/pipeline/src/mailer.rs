@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::civil::Date;
-use uptake_domain::calendar::{Window, start_of};
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use uptake_domain::calendar::{Window, day_of, start_of};
 use uptake_domain::catalogue::{MAILS_IN_DOUBT, MAILS_REFUSED, MAILS_SENT};
 use uptake_domain::recipients::{self, Recipient};
 use uptake_domain::seats_digest::digest;
@@ -29,6 +29,8 @@ const REPORT: &str = copilot_seats::FUNCTION;
 /// An incomplete report waits this far into its day for the hourly collection to complete it, and is then mailed as what
 /// it is.
 const INCOMPLETE_MAILED_AFTER: SignedDuration = SignedDuration::from_hours(20);
+/// Unsettled days before the present one are looked at this far back.
+const LOOKBACK_DAYS: i32 = 3;
 /// A hand-over is not begun with less time than this.
 const TIME_FOR_ONE_MAIL: Duration = Duration::from_secs(15);
 
@@ -61,6 +63,7 @@ pub async fn deliver(
     };
     let mut outcome = mailer.run().await?;
     if trigger.dry_run {
+        outcome.watermark = watermark::read(ports.files, FUNCTION).await?;
         outcome.counts.stored = 0;
         outcome.counts.published = 0;
         outcome.notes.push("dry run: nothing was sent or recorded".to_owned());
@@ -77,9 +80,11 @@ struct Mailer<'a> {
     day: Date,
 }
 
-/// How the mails of one invocation ended.
-#[derive(Default)]
+/// How mails ended.
+#[derive(Clone, Copy, Default)]
 struct Tally {
+    recipients: u64,
+    recorded: u64,
     sent: u64,
     sent_before: u64,
     refused: u64,
@@ -87,50 +92,97 @@ struct Tally {
     not_begun: u64,
 }
 
+impl Tally {
+    fn unsettled(self) -> u64 {
+        self.refused + self.in_doubt + self.not_begun
+    }
+
+    fn add(&mut self, other: Self) {
+        self.recipients += other.recipients;
+        self.recorded += other.recorded;
+        self.sent += other.sent;
+        self.sent_before += other.sent_before;
+        self.refused += other.refused;
+        self.in_doubt += other.in_doubt;
+        self.not_begun += other.not_begun;
+    }
+}
+
 impl Mailer<'_> {
     async fn run(&self) -> Result<Outcome, PipelineError> {
-        let files = self.ports.files;
-        let mut outcome = Outcome {
-            function: FUNCTION,
-            status: Status::NothingToDo,
-            window: Window::of_day(self.day),
-            counts: Counts::default(),
-            watermark: watermark::read(files, FUNCTION).await?,
-            stopped_early: None,
-            past_due: telemetry::note_past_due(FUNCTION, self.trigger, self.ports.clock),
-            in_doubt: None,
-            notes: Vec::new(),
-        };
-        // Read even when there is nothing to mail yet: a fault in the list should not wait for a report to show.
-        let recipients = self.recipients().await?;
+        let past_due = telemetry::note_past_due(FUNCTION, self.trigger, self.ports.clock);
         let mut tally = Tally::default();
-        match report_record::read(files, REPORT, self.day).await? {
-            None => outcome
-                .notes
-                .push(format!("there is no report of {} yet; {REPORT} writes it", self.day)),
-            Some(record) if self.waits_for_completion(&record) => {
-                outcome.notes.push(format!(
-                    "the report of {} is incomplete; it is mailed as such at the end of the day",
-                    self.day
-                ));
-            }
-            Some(_) if recipients.is_empty() => outcome.notes.push("nobody is to get this report".to_owned()),
-            Some(record) => {
-                outcome.counts.fetched = recipients.len() as u64;
-                tally = self.deliver_to_all(&record, &recipients).await?;
-                self.conclude(&mut outcome, &record, &tally).await?;
-            }
-        }
+        let outcome = self.offer(past_due, &mut tally).await;
         let counts = [
             (&MAILS_SENT, tally.sent),
             (&MAILS_REFUSED, tally.refused),
             (&MAILS_IN_DOUBT, tally.in_doubt),
         ];
-        self.ports
-            .metrics
-            .publish(&telemetry::describe(&outcome, self.trigger, &counts))
-            .await?;
+        telemetry::publish(self.ports.metrics, FUNCTION, self.trigger, past_due, outcome, &counts).await
+    }
+
+    async fn offer(&self, past_due: bool, tally: &mut Tally) -> Result<Outcome, PipelineError> {
+        let files = self.ports.files;
+        let watermark = watermark::read(files, FUNCTION).await?;
+        let mut outcome = Outcome {
+            function: FUNCTION,
+            status: Status::NothingToDo,
+            window: Window::of_day(self.day),
+            counts: Counts::default(),
+            watermark,
+            stopped_early: None,
+            past_due,
+            in_doubt: None,
+            notes: Vec::new(),
+        };
+        // Read even when there is nothing to mail yet: a fault in the list should not wait for a report to show.
+        let recipients = self.recipients().await?;
+        let mut nothing_left_before =
+            !self.is_asked_for_one_day() || watermark.is_none_or(|end| day_of(end) >= self.day);
+        for day in self.days(watermark) {
+            let settled = self.mail_day(day, &recipients, &mut outcome.notes, tally).await?;
+            nothing_left_before &= settled;
+            if nothing_left_before {
+                outcome.watermark = Some(watermark::advance(files, FUNCTION, Window::of_day(day).to).await?);
+            }
+        }
+        outcome.counts = Counts {
+            fetched: tally.recipients,
+            stored: tally.recorded,
+            published: tally.sent,
+            ..Counts::default()
+        };
+        outcome.in_doubt = Some(tally.in_doubt);
+        outcome.status = match (tally.unsettled(), tally.sent) {
+            (0, 0) => Status::NothingToDo,
+            (0, _) => Status::Complete,
+            _ => Status::Incomplete,
+        };
+        if tally.not_begun > 0 {
+            outcome.stopped_early = Some(format!(
+                "the deadline is near; {} mails are left to the next offering",
+                tally.not_begun
+            ));
+        }
         Ok(outcome)
+    }
+
+    /// The day itself, and before it the days that the last offerings left unsettled: a report that was completed in
+    /// the last minutes of its day, a mail refused all evening.
+    fn days(&self, watermark: Option<Timestamp>) -> impl Iterator<Item = Date> {
+        let first = match watermark {
+            Some(end) if !self.is_asked_for_one_day() => {
+                day_of(end).clamp(self.day.saturating_sub(LOOKBACK_DAYS.days()), self.day)
+            }
+            _ => self.day,
+        };
+        let last = self.day;
+        first.series(1.day()).take_while(move |day| *day <= last)
+    }
+
+    /// A person who names a day means that day.
+    fn is_asked_for_one_day(&self) -> bool {
+        self.trigger.replace || self.trigger.window.is_some()
     }
 
     async fn recipients(&self) -> Result<Vec<Recipient>, PipelineError> {
@@ -147,18 +199,54 @@ impl Mailer<'_> {
         })
     }
 
+    /// Mails one day's report; whether nothing is left to do for that day.
+    async fn mail_day(
+        &self,
+        day: Date,
+        recipients: &[Recipient],
+        notes: &mut Vec<String>,
+        tally: &mut Tally,
+    ) -> Result<bool, PipelineError> {
+        let is_over = day < self.day;
+        let Some(record) = report_record::read(self.ports.files, REPORT, day).await? else {
+            // Of a day that is over there will never be one: GitHub tells only the present.
+            if !is_over {
+                notes.push(format!("there is no report of {day} yet; {REPORT} writes it"));
+            }
+            return Ok(is_over);
+        };
+        if self.waits_for_completion(&record) {
+            notes.push(format!(
+                "the report of {day} is incomplete; it is mailed as such at the end of the day"
+            ));
+            return Ok(false);
+        }
+        if recipients.is_empty() {
+            notes.push("nobody is to get this report".to_owned());
+            return Ok(true);
+        }
+        let of_day = self.deliver_to_all(&record, recipients).await?;
+        notes.extend(explain(&record, of_day));
+        tally.add(of_day);
+        // An incomplete report may still be completed as long as its day lasts.
+        Ok(of_day.unsettled() == 0 && (is_over || record.completeness == Completeness::Complete))
+    }
+
     fn waits_for_completion(&self, record: &ReportRecord) -> bool {
         record.completeness == Completeness::Incomplete
-            && self.trigger.scheduled_time < start_of(self.day) + INCOMPLETE_MAILED_AFTER
+            && self.trigger.scheduled_time < start_of(record.day) + INCOMPLETE_MAILED_AFTER
     }
 
     async fn deliver_to_all(&self, record: &ReportRecord, recipients: &[Recipient]) -> Result<Tally, PipelineError> {
         let mailing = Mailing {
             report: REPORT,
-            day: self.day,
+            day: record.day,
             completeness: record.completeness,
         };
-        let mut tally = Tally::default();
+        let mut tally = Tally {
+            recipients: recipients.len() as u64,
+            ..Tally::default()
+        };
         let mut mail = None;
         for (done, recipient) in (1..).zip(recipients) {
             let key = mailing.key(recipient);
@@ -184,13 +272,22 @@ impl Mailer<'_> {
                 Some(mail) => mail,
                 none => none.insert(self.compose(record).await?),
             };
-            let claim = self.delivery(recipient, State::Intent);
-            if deliveries::claim(self.ports.files, &key, &claim, before).await? == Written::Conflict {
+            let message = mail.message(&self.config.sender, recipient, self.ports.clock.now())?;
+            let intent = self.delivery(recipient, State::Intent);
+            if deliveries::claim(self.ports.files, &key, &intent, before).await? == Written::Conflict {
                 // Another invocation has it; how it ends is for that one to say.
                 tally.in_doubt += 1;
                 continue;
             }
-            self.hand_over(mail, recipient, &key, &mut tally).await?;
+            let letter = Letter {
+                report: REPORT,
+                day: record.day,
+                sender: &self.config.sender,
+                recipient,
+                message: &message,
+                html: mail.html(),
+            };
+            self.hand_over(letter, &key, &mut tally).await;
             self.ports.progress.show("mails", done, Some(recipients.len() as u64));
         }
         Ok(tally)
@@ -202,7 +299,7 @@ impl Mailer<'_> {
             key: record.csv_key.clone(),
             reason: "the report's record names it, and it is not there".to_owned(),
         })?;
-        let previous = report_record::latest_complete_before(files, REPORT, self.day).await?;
+        let previous = report_record::latest_complete_before(files, REPORT, record.day).await?;
         let digest = digest(
             &record.summary,
             previous.as_ref().map(|previous| (previous.day, &previous.summary)),
@@ -210,44 +307,30 @@ impl Mailer<'_> {
         SeatsMail::compose(record, &digest, csv.bytes, &files.location(&record.csv_key))
     }
 
-    async fn hand_over(
-        &self,
-        mail: &SeatsMail,
-        recipient: &Recipient,
-        key: &str,
-        tally: &mut Tally,
-    ) -> Result<(), PipelineError> {
-        let message = mail.message(&self.config.sender, recipient, self.ports.clock.now())?;
-        let letter = Letter {
-            report: REPORT,
-            day: self.day,
-            sender: &self.config.sender,
-            recipient,
-            message: &message,
-            html: mail.html(),
-        };
-        let state = match self.mail.send(letter).await {
-            Ok(message_id) => State::Sent { message_id },
-            Err(MailError::Refused(reason)) => State::Refused { reason },
+    async fn hand_over(&self, letter: Letter<'_>, key: &str, tally: &mut Tally) {
+        let (state, ending) = match self.mail.send(letter).await {
+            Ok(message_id) => (State::Sent { message_id }, &mut tally.sent),
+            Err(MailError::Refused(reason)) => {
+                tracing::error!(%reason, delivery = key, "a mail was refused");
+                (State::Refused { reason }, &mut tally.refused)
+            }
             Err(MailError::InDoubt(reason)) => {
                 tracing::error!(%reason, delivery = key, "a mail is in doubt");
                 tally.in_doubt += 1;
-                return Ok(());
+                return;
             }
         };
-        match &state {
-            State::Refused { reason } => {
-                tracing::error!(%reason, delivery = key, "a mail was refused");
-                tally.refused += 1;
+        match deliveries::record(self.ports.files, key, &self.delivery(letter.recipient, state)).await {
+            Ok(()) => {
+                *ending += 1;
+                tally.recorded += 1;
             }
-            _ => tally.sent += 1,
+            // Its intent stays: the next invocation finds the mail in doubt and does not send it again.
+            Err(error) => {
+                tracing::error!(%error, delivery = key, "how a mail ended could not be recorded; it is in doubt");
+                tally.in_doubt += 1;
+            }
         }
-        if let Err(error) = deliveries::record(self.ports.files, key, &self.delivery(recipient, state)).await {
-            // The mail is out and its intent stays: the next invocation finds it in doubt and does not send it again.
-            tracing::error!(%error, delivery = key, "a delivery could not be recorded");
-            tally.in_doubt += 1;
-        }
-        Ok(())
     }
 
     fn delivery(&self, recipient: &Recipient, state: State) -> Delivery {
@@ -258,50 +341,30 @@ impl Mailer<'_> {
             invocation_id: self.invocation.id.clone(),
         }
     }
+}
 
-    async fn conclude(&self, outcome: &mut Outcome, record: &ReportRecord, tally: &Tally) -> Result<(), PipelineError> {
-        let Tally {
-            sent,
-            sent_before,
-            refused,
-            in_doubt,
-            not_begun,
-        } = tally;
-        outcome.counts.stored = sent + refused;
-        outcome.counts.published = *sent;
-        outcome.in_doubt = Some(*in_doubt);
-        let unsettled = refused + in_doubt + not_begun;
-        outcome.status = match (unsettled, sent) {
-            (0, 0) => Status::NothingToDo,
-            (0, _) => Status::Complete,
-            _ => Status::Incomplete,
-        };
-        if *sent_before > 0 {
-            outcome.notes.push(format!("{sent_before} had the report already"));
-        }
-        if record.completeness == Completeness::Incomplete {
-            outcome
-                .notes
-                .push("the report is incomplete and was mailed as such".to_owned());
-        }
-        if *refused > 0 {
-            outcome.notes.push(format!(
-                "{refused} refused by the mail service; the next offering tries again"
-            ));
-        }
-        if *in_doubt > 0 {
-            outcome.notes.push(format!(
-                "{in_doubt} in doubt: begun and never confirmed; look at what the mail service says, then send again with --resend"
-            ));
-        }
-        if *not_begun > 0 {
-            outcome.stopped_early = Some(format!(
-                "the deadline is near; {not_begun} mails are left to the next offering"
-            ));
-        }
-        if unsettled == 0 && record.completeness == Completeness::Complete {
-            outcome.watermark = Some(watermark::advance(self.ports.files, FUNCTION, outcome.window.to).await?);
-        }
-        Ok(())
+/// What a person should know about the mails of one report.
+fn explain(record: &ReportRecord, tally: Tally) -> Vec<String> {
+    let day = record.day;
+    let mut notes = Vec::new();
+    if tally.sent_before > 0 {
+        notes.push(format!("{day}: {} had the report already", tally.sent_before));
     }
+    if record.completeness == Completeness::Incomplete && tally.sent > 0 {
+        notes.push(format!("{day}: the report is incomplete and was mailed as such"));
+    }
+    if tally.refused > 0 {
+        notes.push(format!(
+            "{day}: {} refused by the mail service; the next offering tries again",
+            tally.refused
+        ));
+    }
+    if tally.in_doubt > 0 {
+        notes.push(format!(
+            "{day}: {} in doubt: begun and never confirmed; look at what the mail service says, then settle them \
+             with `uptake run mailer --date {day} --resend`, or \"resend\": true for the Lambda",
+            tally.in_doubt
+        ));
+    }
+    notes
 }

@@ -71,6 +71,9 @@ pub enum PipelineError {
     /// The trigger asks for a window the function cannot take.
     #[error(transparent)]
     Window(#[from] NotOneDay),
+    /// The team filter leaves nobody.
+    #[error("UPTAKE_TEAMS names no team that GitHub lists; give slugs, as they stand in the addresses of teams")]
+    NoSuchTeam,
     /// The list of recipients is wrong.
     #[error("{key}: {faults}")]
     Recipients {
@@ -99,7 +102,9 @@ impl PipelineError {
             Self::Upstream(error) => error.error_type(),
             Self::Port(PortError::Denied { .. }) => "Permission",
             Self::Port(PortError::Unavailable { .. }) => "Retryable",
-            Self::Port(PortError::Missing { .. }) | Self::Window(_) | Self::Recipients { .. } => "Configuration",
+            Self::Port(PortError::Missing { .. }) | Self::Window(_) | Self::NoSuchTeam | Self::Recipients { .. } => {
+                "Configuration"
+            }
             Self::State { .. } => "State",
             Self::Render(_) => "Bug",
         }

@@ -1,5 +1,7 @@
 //! Quarantine: records that could not be understood, kept with their bytes so that nothing is lost.
 
+use std::collections::HashSet;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -29,16 +31,16 @@ pub fn key(function: &str, day: Date) -> String {
 /// collection changes nothing.
 pub async fn keep(files: &dyn Files, function: &str, day: Date, records: &[Quarantined]) -> Result<(), PipelineError> {
     let key = key(function, day);
-    let mut kept = read(files, &key).await?;
-    let before = kept.len();
-    for record in records {
-        if !kept.iter().any(|known| known.record == record.record) {
-            kept.push(record.clone());
-        }
-    }
-    if kept.len() > before {
+    let kept = read(files, &key).await?;
+    let known: HashSet<&str> = kept.iter().map(|record| record.record.as_str()).collect();
+    let mut new = records
+        .iter()
+        .filter(|record| !known.contains(record.record.as_str()))
+        .peekable();
+    if new.peek().is_some() {
         let lines: Vec<String> = kept
             .iter()
+            .chain(new)
             .map(|record| serde_json::json!(record).to_string() + "\n")
             .collect();
         files.write(&key, lines.concat().into()).await?;

@@ -1,12 +1,14 @@
 //! What is known of a stored report: whether it is complete, where it lies, and the figures it adds up to.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use uptake_domain::calendar::start_of;
 use uptake_domain::seat_figures::SeatSummary;
 
 use crate::outcome::PipelineError;
-use crate::ports::Files;
+use crate::ports::{Expected, File, Files, Written};
 
 /// Whether a report holds everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub struct ReportRecord {
     pub missing: Vec<String>,
     /// Store key of the CSV.
     pub csv_key: String,
+    /// Seats GitHub listed: several of one person and those in quarantine included.
+    pub listed: u64,
     /// Rows of the CSV.
     pub rows: u64,
     /// Seats set aside because they could not be understood.
@@ -49,6 +53,22 @@ pub struct ReportRecord {
     pub invocation_id: String,
     /// The figures.
     pub summary: SeatSummary,
+}
+
+impl ReportRecord {
+    /// Whether it is complete and stands for its day: one collected before the day began does not.
+    pub fn is_of_its_day(&self) -> bool {
+        self.completeness == Completeness::Complete && self.collected_at >= start_of(self.day)
+    }
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It is stored.
+    Replaced,
+    /// The complete one stored earlier stays.
+    EarlierStays,
 }
 
 fn prefix(report: &str) -> String {
@@ -81,20 +101,36 @@ pub async fn latest_complete_before(
     Ok(None)
 }
 
-/// Stores the record in place of the one before.
-pub async fn write(files: &dyn Files, report: &str, record: &ReportRecord) -> Result<(), PipelineError> {
-    let bytes = serde_json::json!(record).to_string();
-    Ok(files.write(&key(report, record.day), bytes.into()).await?)
+/// Stores the record, unless that would put an incomplete one in the place of a complete one. Decided on what is there
+/// at this moment: another invocation may have finished in the meantime.
+pub async fn write(files: &dyn Files, report: &str, record: &ReportRecord) -> Result<Stored, PipelineError> {
+    let key = key(report, record.day);
+    let bytes = Bytes::from(serde_json::json!(record).to_string());
+    loop {
+        let expected = match files.read(&key).await? {
+            None => Expected::Absent,
+            Some(file) => {
+                let before = decode(&key, &file)?;
+                if before.is_of_its_day() && record.completeness == Completeness::Incomplete {
+                    return Ok(Stored::EarlierStays);
+                }
+                Expected::Unchanged(file.version)
+            }
+        };
+        if files.write_if(&key, bytes.clone(), expected).await? == Written::Stored {
+            return Ok(Stored::Replaced);
+        }
+    }
 }
 
 async fn read_key(files: &dyn Files, key: &str) -> Result<Option<ReportRecord>, PipelineError> {
-    let Some(file) = files.read(key).await? else {
-        return Ok(None);
-    };
-    serde_json::from_slice(&file.bytes)
-        .map(Some)
-        .map_err(|error| PipelineError::State {
-            key: key.to_owned(),
-            reason: error.to_string(),
-        })
+    let file = files.read(key).await?;
+    file.as_ref().map(|file| decode(key, file)).transpose()
+}
+
+fn decode(key: &str, file: &File) -> Result<ReportRecord, PipelineError> {
+    serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::State {
+        key: key.to_owned(),
+        reason: error.to_string(),
+    })
 }

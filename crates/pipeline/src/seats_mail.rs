@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::raw::Raw;
-use uptake_domain::calendar::{day_of, to_seconds};
+use uptake_domain::calendar::day_of;
 use uptake_domain::recipients::Recipient;
 use uptake_domain::seats_digest::{Bars, SeatsDigest};
 use uuid::Uuid;
@@ -63,6 +63,7 @@ struct Content<'a> {
     tables: [(&'static str, &'a Bars); 2],
     missing: &'a [String],
     is_complete: bool,
+    listed: u64,
     rows: u64,
     quarantined: u64,
     collected_at: String,
@@ -84,12 +85,15 @@ impl SeatsMail {
         let is_complete = record.completeness == Completeness::Complete;
         let overall = record.summary.overall;
         let warning = if is_complete { "" } else { "INCOMPLETE: " };
-        let subject = format!(
-            "{warning}Copilot seats {}: {} of {} active in 28 days",
-            record.day,
-            thousands(overall.active_28_days),
-            thousands(overall.seats)
-        );
+        let subject = if is_complete || record.rows > 0 {
+            let (active, seats) = (thousands(overall.active_28_days), thousands(overall.seats));
+            format!(
+                "{warning}Copilot seats {}: {active} of {seats} active in 28 days",
+                record.day
+            )
+        } else {
+            format!("{warning}Copilot seats {}: nothing could be read", record.day)
+        };
         let content = Content {
             subject: &subject,
             day: record.day,
@@ -97,9 +101,10 @@ impl SeatsMail {
             tables: [("Teams", &digest.teams), ("Editors", &digest.editors)],
             missing: &record.missing,
             is_complete,
+            listed: record.listed,
             rows: record.rows,
             quarantined: record.quarantined,
-            collected_at: to_seconds(record.collected_at),
+            collected_at: record.collected_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
             collected_late: day_of(record.collected_at) > record.day,
             attachment: attachment.as_ref().map(|attachment| attachment.name.as_str()),
             location,
@@ -218,6 +223,7 @@ mod tests {
                 Completeness::Incomplete => vec!["enterprise octo: the rate <limit> is reached".into()],
             },
             csv_key: format!("reports/{}", seats_csv::file_name(date(2026, 11, 20))),
+            listed: 1_300,
             rows: 1_250,
             quarantined: 2,
             collected_at: "2026-11-20T06:00:00Z".parse().unwrap(),
@@ -269,12 +275,9 @@ mod tests {
             "{message}"
         );
         assert!(mail.html.contains("a&#60;b"), "names are escaped: {}", mail.html);
-        assert!(mail.text.contains("first report"));
-        assert!(
-            mail.html.contains("could not be understood: 2 records"),
-            "{}",
-            mail.html
-        );
+        assert!(mail.text.contains("the first report"));
+        assert!(mail.html.contains("1,300 seats") && mail.text.contains("1,300 seats"));
+        assert!(mail.html.contains("2 could not be understood"), "{}", mail.html);
         assert!(
             !mail.html.to_lowercase().contains("<script") && !mail.html.contains("http"),
             "nothing to load or run"

@@ -3,38 +3,53 @@
 use jiff::{SignedDuration, Timestamp};
 use uptake_domain::calendar::{self, is_past_due};
 use uptake_domain::catalogue::{
-    COLLECTIONS_COMPLETED, COLLECTIONS_INCOMPLETE, Datum, Dimension, MetricSpec, RECORDS_QUARANTINED,
-    TRIGGERS_PAST_DUE, UPSTREAM_REQUESTS, WATERMARK_LAG,
+    COLLECTIONS_COMPLETED, COLLECTIONS_INCOMPLETE, Dimension, MetricSpec, RECORDS_QUARANTINED, TRIGGERS_PAST_DUE,
+    UPSTREAM_REQUESTS, WATERMARK_LAG,
 };
 
-use crate::outcome::{Outcome, Status};
-use crate::ports::Clock;
+use crate::outcome::{Outcome, PipelineError, Status};
+use crate::ports::{Clock, Metrics};
 use crate::trigger::Trigger;
 
-/// Whether the trigger came later than its period; says so in the log.
+/// Whether the trigger came later than its period; says so in the log, unless a person asked for a day of their choice.
 pub(crate) fn note_past_due(function: &str, trigger: &Trigger, clock: &dyn Clock) -> bool {
     let now = clock.now();
     let past_due = is_past_due(trigger.scheduled_time, now);
-    if past_due {
+    if past_due && !trigger.replace {
         let late_seconds = now.duration_since(trigger.scheduled_time).as_secs();
         tracing::warn!(function, scheduled_time = %trigger.scheduled_time, late_seconds, "the trigger is past due");
     }
     past_due
 }
 
-/// The figures of an invocation, and `more` that only this function has. An offering with nothing to do says only
-/// whether it was late: it neither completed nor failed anything.
-pub(crate) fn describe(outcome: &Outcome, trigger: &Trigger, more: &[(&'static MetricSpec, u64)]) -> Vec<Datum> {
+/// Publishes the figures of an invocation, and `more` that only this function has, and passes its ending on.
+///
+/// An offering with nothing to do says only whether it was late: it neither completed nor failed anything. A failed one
+/// says that it completed nothing; if even that cannot be published, the failure itself is what to tell.
+pub(crate) async fn publish(
+    metrics: &dyn Metrics,
+    function: &'static str,
+    trigger: &Trigger,
+    past_due: bool,
+    ending: Result<Outcome, PipelineError>,
+    more: &[(&'static MetricSpec, u64)],
+) -> Result<Outcome, PipelineError> {
     let at = start_of_hour(trigger.scheduled_time);
     let datum = |spec: &'static MetricSpec, value: u64| {
         #[expect(clippy::cast_precision_loss, reason = "counts of one invocation are far below 2^53")]
-        spec.datum(
-            vec![(Dimension::Function, outcome.function.to_owned())],
-            at,
-            value as f64,
-        )
+        spec.datum(vec![(Dimension::Function, function.to_owned())], at, value as f64)
     };
-    let mut data = vec![datum(&TRIGGERS_PAST_DUE, outcome.past_due.into())];
+    let mut data = vec![datum(&TRIGGERS_PAST_DUE, past_due.into())];
+    let outcome = match ending {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            data.extend([datum(&COLLECTIONS_COMPLETED, 0), datum(&COLLECTIONS_INCOMPLETE, 0)]);
+            if let Err(unpublished) = metrics.publish(&data).await {
+                tracing::warn!(%unpublished, "a failure could not be counted");
+            }
+            return Err(error);
+        }
+    };
     if outcome.status != Status::NothingToDo {
         let counts = outcome.counts;
         data.extend([
@@ -49,7 +64,8 @@ pub(crate) fn describe(outcome: &Outcome, trigger: &Trigger, more: &[(&'static M
         let lag = trigger.scheduled_time.duration_since(watermark).as_secs();
         data.push(datum(&WATERMARK_LAG, u64::try_from(lag).unwrap_or(0)));
     }
-    data
+    metrics.publish(&data).await?;
+    Ok(outcome)
 }
 
 fn start_of_hour(instant: Timestamp) -> Timestamp {
