@@ -16,7 +16,7 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Say more: -v what is decided, -vv every retry.
+    /// Say more: -v what was read and looked up, -vv every retry too
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
 }
@@ -26,7 +26,7 @@ pub struct Arguments {
 pub enum Command {
     /// Show Uptake at work: simulator and jobs over several days, no account needed
     Demo(Demo),
-    /// Run one function once, as its Lambda would
+    /// Run one function once, as its Lambda would; without --at a finished day is collected again
     Run(Run),
     /// Serve a made-up GitHub on loopback
     Simulate(Simulate),
@@ -59,11 +59,11 @@ pub enum Function {
 pub struct Run {
     /// The function
     pub function: Function,
-    /// The whole UTC day to work on; collects again even if the day is done [default: today]
+    /// The UTC day to work on, as if asked at its end; without --date and --at: today, now
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "at")]
     pub date: Option<Date>,
-    /// Do what the scheduler's trigger of this instant would do
-    #[arg(long, value_name = "INSTANT")]
+    /// Do what the scheduler's trigger of this instant would do: leave a finished day alone, settle earlier ones
+    #[arg(long, value_name = "YYYY-MM-DDTHH:MM:SSZ")]
     pub at: Option<Timestamp>,
     /// Do everything but write, publish and send
     #[arg(long)]

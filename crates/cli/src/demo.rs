@@ -19,25 +19,26 @@ use crate::terminal::{self, TerminalProgress};
 use crate::{End, store};
 
 /// What the demo remembers: which folder is its own, and how far it came.
-const STATE_KEY: &str = "state/demo.json";
+pub(crate) const STATE_KEY: &str = "state/demo.json";
 const RECIPIENTS_KEY: &str = "config/emails.json";
 const RECIPIENTS: &str = "{\"emails\": [\"licence-owner@octo.example\", \"platform@octo.example\"]}\n";
 const FIRST_DAYS: u8 = 7;
 const SEED: u64 = 7;
-/// When a day's jobs are started.
-const MORNING: SignedDuration = SignedDuration::from_hours(6);
+/// When a day's jobs are started: late, so that the day has something to tell.
+const EVENING: SignedDuration = SignedDuration::from_hours(22);
 
 #[derive(Serialize, Deserialize)]
 struct State {
     seats: u32,
     first_day: Date,
-    last_day: Date,
+    /// The last day that went well; none before the first did.
+    last_day: Option<Date>,
 }
 
-/// The demo's days pass in seconds: each job is told that it is the morning of its day.
-struct Morning(Timestamp);
+/// The demo's days pass in seconds: each job is told that it is the evening of its day.
+struct Evening(Timestamp);
 
-impl Clock for Morning {
+impl Clock for Evening {
     fn now(&self) -> Timestamp {
         self.0
     }
@@ -66,7 +67,7 @@ pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -
     for day in days {
         simulator.set_today(day);
         run_day(day, &environment).await?;
-        state.last_day = day;
+        state.last_day = Some(day);
         folder
             .write(STATE_KEY, serde_json::json!(state).to_string().into())
             .await?;
@@ -77,44 +78,43 @@ pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -
 
 /// The days to run: a week up to today the first time, the next day after that.
 async fn plan(folder: &Folder, demo: &Demo) -> anyhow::Result<(State, Vec<Date>)> {
-    let Some(file) = folder.read(STATE_KEY).await? else {
-        if !folder.list("state/").await?.is_empty() {
-            bail!(
-                "{} holds a store that is no demo, and made-up data has no place in it; set UPTAKE_STORE to another folder",
-                folder.location("")
-            );
+    let state = match folder.read(STATE_KEY).await? {
+        Some(file) => serde_json::from_slice(&file.bytes).context("state/demo.json does not read back")?,
+        None if folder.list("").await?.is_empty() => {
+            let days = i32::from(demo.days.unwrap_or(FIRST_DAYS));
+            let state = State {
+                seats: demo.seats,
+                first_day: day_of(SystemClock.now()).saturating_sub((days - 1).days()),
+                last_day: None,
+            };
+            folder.write(RECIPIENTS_KEY, RECIPIENTS.into()).await?;
+            folder
+                .write(STATE_KEY, serde_json::json!(state).to_string().into())
+                .await?;
+            state
         }
-        let last_day = day_of(SystemClock.now());
-        let first_day = last_day.saturating_sub(i32::from(demo.days.unwrap_or(FIRST_DAYS) - 1).days());
-        let state = State {
-            seats: demo.seats,
-            first_day,
-            last_day,
-        };
-        folder.write(RECIPIENTS_KEY, RECIPIENTS.into()).await?;
-        folder
-            .write(STATE_KEY, serde_json::json!(state).to_string().into())
-            .await?;
-        return Ok((
-            state,
-            first_day.series(1.day()).take_while(|day| *day <= last_day).collect(),
-        ));
+        None => bail!(
+            "{} holds something that is no demo, and made-up data has no place beside it; set UPTAKE_STORE to another folder",
+            folder.location("")
+        ),
     };
-    let state: State = serde_json::from_slice(&file.bytes).context("state/demo.json does not read back")?;
-    let next = state.last_day.saturating_add(1.day());
-    let days = next.series(1.day()).take(usize::from(demo.days.unwrap_or(1))).collect();
+    let (from, days) = match state.last_day {
+        None => (state.first_day, demo.days.unwrap_or(FIRST_DAYS)),
+        Some(last_day) => (last_day.saturating_add(1.day()), demo.days.unwrap_or(1)),
+    };
+    let days = from.series(1.day()).take(usize::from(days)).collect();
     Ok((state, days))
 }
 
 async fn run_day(day: Date, environment: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<()> {
-    let morning = start_of(day) + MORNING;
+    let evening = start_of(day) + EVENING;
     let progress = TerminalProgress::default();
     let job = Job {
         trigger: Trigger {
             replace: true,
-            ..Trigger::at(morning)
+            ..Trigger::at(evening)
         },
-        clock: &Morning(morning),
+        clock: &Evening(evening),
         progress: &progress,
     };
     let seats = job.copilot_seats(environment).await?;
@@ -144,7 +144,7 @@ fn complete(outcome: &Outcome) -> anyhow::Result<()> {
 }
 
 async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
-    let day = state.last_day;
+    let day = state.last_day.context("the demo has run no day")?;
     let record = report_record::read(folder, copilot_seats::FUNCTION, day)
         .await?
         .context("the last day has no report")?;
@@ -155,7 +155,10 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         state.first_day
     ));
     terminal::print_rows(&[
-        row("seats", figures.seats.to_string()),
+        row(
+            "people with a seat",
+            format!("{} (GitHub listed {} seats)", figures.seats, record.listed),
+        ),
         row("active in 7 days", figures.active_7_days.to_string()),
         row("active in 28 days", figures.active_28_days.to_string()),
         row("idle for 28 days", figures.idle.to_string()),

@@ -5,32 +5,69 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
-use uptake_domain::calendar::start_of;
-use uptake_pipeline::config::{Environment, Face};
-use uptake_pipeline::outcome::Outcome;
-use uptake_pipeline::ports::{Clock, Ports, SystemClock};
+use uptake_domain::calendar::{day_of, start_of};
+use uptake_pipeline::config::{ConfigFaults, Environment, Face};
+use uptake_pipeline::outcome::{Outcome, Status};
+use uptake_pipeline::ports::{Clock, Files, Ports, SystemClock};
 use uptake_pipeline::trigger::{Invocation, Trigger};
-use uptake_pipeline::{copilot_seats, mailer};
+use uptake_pipeline::{copilot_seats, mailer, report_record};
 use uptake_upstream::clock::Deadline;
 use uuid::Uuid;
 
 use crate::args::{Function, Run};
 use crate::folder::{Folder, NoParameters};
 use crate::terminal::{self, TerminalProgress};
-use crate::{End, open};
+use crate::{End, demo, open, store};
 
 pub(crate) async fn execute(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
     let outcome = collect(run, get).await;
     match &outcome {
         Ok(outcome) if run.json => terminal::json(outcome),
-        Ok(outcome) => terminal::table(outcome),
+        Ok(outcome) => {
+            terminal::table(outcome);
+            if outcome.status != Status::NothingToDo && !run.dry_run {
+                terminal::print_rows(&next_steps(outcome, &store(get)?).await?);
+            }
+        }
         Err(error) if run.json => terminal::json_failure(error),
         Err(_) => {}
     }
     Ok(outcome?.status.into())
 }
 
+/// Where to look, and what to type next.
+async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(String, String)>> {
+    let day = day_of(outcome.window.from);
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push((format!("  {name}"), value));
+    if outcome.function == copilot_seats::FUNCTION {
+        if let Some(record) = report_record::read(folder, copilot_seats::FUNCTION, day).await? {
+            row("report", folder.location(&record.csv_key));
+        }
+        if outcome.counts.published > 0 {
+            row("metrics", folder.location(&format!("cloudwatch/metrics/{day}.jsonl")));
+        }
+        if outcome.counts.quarantined > 0 {
+            row("next", format!("uptake quarantine show {} {day}", outcome.function));
+        }
+        row("next", format!("uptake run mailer --date {day}"));
+    } else if outcome.counts.published > 0 {
+        row("mails", folder.location(&format!("mail/{day}")));
+    }
+    Ok(rows)
+}
+
 async fn collect(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+    if run.resend && run.function != Function::Mailer {
+        return Err(ConfigFaults::one("--resend is for the mailer".to_owned()).into());
+    }
+    let folder = store(get)?;
+    if folder.read(demo::STATE_KEY).await?.is_some() {
+        tracing::warn!(
+            "{} holds the demo's made-up data; set UPTAKE_STORE to keep yours apart",
+            folder.location("")
+        );
+    }
     let progress = TerminalProgress::default();
     let job = Job {
         trigger: trigger(run),

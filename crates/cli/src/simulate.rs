@@ -39,6 +39,7 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
     terminal::say(&format!(
         "A made-up GitHub with {seats} seats listens at {url}. In another terminal:\n\n  \
          export UPTAKE_GITHUB_API_URL={url} UPTAKE_GITHUB_ENTERPRISE={ENTERPRISE} UPTAKE_GITHUB_TOKEN={TOKEN}\n  \
+         export UPTAKE_STORE=file://$PWD/simulated-data UPTAKE_SENDER=uptake@octo.example\n  \
          uptake run copilot-seats --date {today}\n\n\
          What it was asked: {url}/_simulator/requests. Stop it with Ctrl-C."
     ));

@@ -6,9 +6,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::json;
 use tracing::level_filters::LevelFilter;
-use uptake_pipeline::outcome::{Outcome, PipelineError};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use uptake_domain::calendar::day_of;
+use uptake_pipeline::outcome::{Outcome, PipelineError, Status};
 use uptake_pipeline::ports::Progress;
 
 /// Sends log lines to standard error, warnings only unless more is asked for.
@@ -18,13 +22,14 @@ pub fn log_to_stderr(verbose: u8) {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    // Fails only when a test has set a subscriber before; that one serves as well.
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
+    // Only what Uptake itself has to say: HTTP clients print addresses, and those hold logins.
+    let ours = Targets::new().with_target("uptake", level);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(stderr)
         .with_target(false)
         .with_ansi(stderr().is_terminal())
-        .try_init();
+        .without_time();
+    tracing_subscriber::registry().with(lines).with(ours).init();
 }
 
 /// Prints lines of an answer.
@@ -58,25 +63,33 @@ pub fn json_failure(error: &anyhow::Error) {
     );
 }
 
-/// Prints an answer for people: what is worth a line, aligned.
+/// Prints an answer for people: how it ended first, then what it handled.
 pub fn table(outcome: &Outcome) {
-    let mut rows: Vec<(String, String)> = Vec::new();
-    let answer = json!(outcome);
-    for (name, value) in answer.as_object().into_iter().flatten() {
-        match value {
-            Value::Null | Value::Array(_) => {}
-            Value::Object(inner) if name == "window" => {
-                let end = |name| inner.get(name).and_then(Value::as_str).unwrap_or_default();
-                rows.push((name.clone(), format!("{} to {}", end("from"), end("to"))));
-            }
-            Value::Object(inner) => rows.extend(inner.iter().map(|(name, value)| (format!("  {name}"), plain(value)))),
-            value => rows.push((name.replace('_', " "), plain(value))),
-        }
+    let status = match outcome.status {
+        Status::Complete => "complete",
+        Status::Incomplete => "incomplete",
+        Status::NothingToDo => "nothing to do",
+    };
+    println!("{} {}: {status}", outcome.function, day_of(outcome.window.from));
+    let counts = outcome.counts;
+    let counts = [
+        ("fetched", counts.fetched),
+        ("stored", counts.stored),
+        ("quarantined", counts.quarantined),
+        ("published", counts.published),
+        ("requests", counts.requests),
+        ("in doubt", outcome.in_doubt.unwrap_or_default()),
+    ];
+    let mut rows: Vec<(String, String)> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| (format!("  {name}"), count.to_string()))
+        .collect();
+    if let Some(reason) = &outcome.stopped_early {
+        rows.push(("  missing".to_owned(), reason.clone()));
     }
+    rows.extend(outcome.notes.iter().map(|note| ("  note".to_owned(), note.clone())));
     print_rows(&rows);
-    for note in &outcome.notes {
-        println!("note: {note}");
-    }
 }
 
 /// Prints two columns.
@@ -89,10 +102,6 @@ pub fn print_rows(rows: &[(String, String)]) {
     for (name, value) in rows {
         println!("{name:width$}  {value}");
     }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A bar on the terminal; nothing where standard error is a file.

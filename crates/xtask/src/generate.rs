@@ -45,7 +45,7 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
 fn metrics() -> anyhow::Result<String> {
     let mut text = format!(
         "# Metrics\n\n{NOTICE}\nSource: `crates/domain/src/catalogue.rs`. Every metric is a custom CloudWatch metric; locally the same \
-         values lie in\n`cloudwatch/metrics/<day>.jsonl` of the store.\n\n\
+         values lie in\n`cloudwatch/metrics/<day>.jsonl` of the store, a repeated one twice.\n\n\
          CloudWatch adds up what it is sent, and an invocation may be repeated. So each value is one datum per series and window, \
          stamped with\nthe window's start, and a repeat writes the same value: read a metric with the statistic given here, at its \
          period.\n\nA published zero means that somebody looked and found nothing; no value means that nobody looked. Groups of fewer \
@@ -93,7 +93,7 @@ fn dimensions(spec: &MetricSpec) -> String {
                 .map(|dimension| format!("`{}`", dimension.as_str()))
                 .collect();
             if names.is_empty() {
-                "none".to_owned()
+                "(total)".to_owned()
             } else {
                 names.join(" + ")
             }
@@ -106,7 +106,8 @@ fn configuration() -> anyhow::Result<String> {
     let mut text = format!(
         "# Configuration\n\n{NOTICE}\nSource: `crates/pipeline/src/config.rs`. Everything is an environment variable, read once at the \
          start; every fault is\nreported at once. A variable set to nothing counts as not set. Secrets never come from flags: locally \
-         they are in the\nenvironment, on AWS the `_PARAMETER` variable names the SSM SecureString that holds them.\n\n\
+         they are in the\nenvironment, on AWS the `_PARAMETER` variable names the SSM SecureString that holds them. `HTTPS_PROXY` is honoured for \
+         everything but loopback.\n\n\
          | variable | read by | default | example | meaning |\n|---|---|---|---|---|\n"
     );
     for variable in VARIABLES {

@@ -71,9 +71,9 @@ impl Folder {
     fn checked(&self, key: &str) -> Result<PathBuf, PortError> {
         let leads_out = key.starts_with('/') || key.split('/').any(|part| part == "..");
         if leads_out {
-            return Err(PortError::Unavailable {
-                what: format!("the key '{key}'"),
-                reason: "a key names something inside the store".to_owned(),
+            return Err(PortError::Missing {
+                what: format!("the key '{key}' in the store"),
+                remedy: "name something inside the store, such as config/emails.json".to_owned(),
             });
         }
         Ok(self.path(key))

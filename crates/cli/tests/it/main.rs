@@ -13,6 +13,8 @@ use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
 
 const DAY: Date = date(2026, 11, 20);
 const STORM: &str = include_str!("../../../simulator/scenarios/storm.toml");
+const NO_GRAPHQL: &str = include_str!("../../../simulator/scenarios/no-graphql.toml");
+const FORBIDDEN: &str = include_str!("../../../simulator/scenarios/missing-permission.toml");
 
 /// A folder, an environment and nothing else: the process sees no variable of the machine.
 struct Laptop {
@@ -173,23 +175,42 @@ async fn each_ending_has_its_exit_code() {
 
 #[tokio::test]
 async fn no_person_and_no_token_is_in_any_log_line() {
-    let simulator = simulator(600, STORM).await;
-    let laptop = Laptop::with_github(&simulator);
-    laptop.write("config/emails.json", r#"{"emails": ["licence-owner@octo.example"]}"#);
+    let wrong_token = "hush-this-is-no-token";
     let mut said = String::new();
-    for line in [
-        "-vv run copilot-seats --date 2026-11-20",
-        "-vv run copilot-seats --date 2026-11-20 --json",
-        "-vv run mailer --date 2026-11-20",
-    ] {
-        let ended = laptop.uptake(line).await;
-        assert_eq!(ended.code, 0, "{}", ended.stderr);
-        said += &ended.stdout;
-        said += &ended.stderr;
+    let mut identities = vec![TOKEN.to_owned(), wrong_token.to_owned(), "licence-owner".to_owned()];
+    for scenario in [STORM, NO_GRAPHQL, FORBIDDEN] {
+        let simulator = simulator(300, scenario).await;
+        let mut laptop = Laptop::with_github(&simulator);
+        laptop.write("config/emails.json", r#"{"emails": ["licence-owner@octo.example"]}"#);
+        for line in [
+            "-vv run copilot-seats --date 2026-11-20",
+            "-vv run copilot-seats --date 2026-11-20 --json",
+            "-vv run mailer --date 2026-11-20",
+        ] {
+            let ended = laptop.uptake(line).await;
+            said += &(ended.stdout + &ended.stderr);
+        }
+        laptop.set("UPTAKE_GITHUB_TOKEN", wrong_token);
+        laptop.set("UPTAKE_SENDER", "licence-owner at octo.example");
+        laptop.write("config/emails.json", r#"{"emails": ["licence-owner octo.example"]}"#);
+        for line in [
+            "-vv run copilot-seats --date 2026-11-20",
+            "-vv run mailer --date 2026-11-20",
+        ] {
+            let ended = laptop.uptake(line).await;
+            said += &(ended.stdout + &ended.stderr);
+        }
+        identities.extend(simulator.identities());
     }
-    assert!(said.contains("rate limit reached"), "the storm left its traces: {said}");
-    let mut identities = simulator.identities();
-    identities.extend([TOKEN.to_owned(), "licence-owner".to_owned()]);
+    for trace in [
+        "rate limit is reached",
+        "one by one",
+        "manage_billing:copilot",
+        "renew the token",
+        "UPTAKE_SENDER",
+    ] {
+        assert!(said.contains(trace), "{trace} is not in {said}");
+    }
     assert!(identities.len() > 1_000);
     for identity in identities.iter().filter(|identity| identity.len() > 3) {
         assert!(!said.contains(identity.as_str()), "{identity}");
