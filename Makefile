@@ -14,7 +14,7 @@ help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
 demo: ## Show Uptake at work on made-up data, in ./uptake-data; run it again for the next day
-	cargo run --quiet --package uptake-cli -- demo
+	cargo run --package uptake-cli -- demo
 
 test: setup build ## Run every test, the AWS face against moto included
 	cargo $(TEST) --workspace --no-fail-fast

@@ -166,6 +166,7 @@ async fn an_incomplete_report_waits_and_is_then_mailed_as_what_it_is() {
         "{message}"
     );
     assert!(message.contains("THIS REPORT IS INCOMPLETE"));
+    assert!(!message.contains("Changes are against") && !message.contains("the first report"));
 
     assert_eq!(enterprise.offer_seats(DAY).await.unwrap().status, Status::Complete);
     let outcome = enterprise.run_mailer(&enterprise.folder, &evening).await.unwrap();

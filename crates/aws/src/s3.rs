@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use bytes::Bytes;
 use uptake_pipeline::ports::{Expected, File, Files, PortError, Version, Written};
 
@@ -30,6 +31,14 @@ impl Bucket {
 
     fn full(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
+    }
+
+    fn put(&self, key: &str, bytes: Bytes) -> PutObjectFluentBuilder {
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(self.full(key))
+            .body(bytes.into())
     }
 
     /// `also` is what S3 needs beside `action` on the objects before it stops to deny.
@@ -81,25 +90,13 @@ impl Files for Bucket {
     }
 
     async fn write(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.name)
-            .key(self.full(key))
-            .body(bytes.into());
-        put.send()
-            .await
-            .map(|_| ())
+        let put = self.put(key, bytes).send().await;
+        put.map(|_| ())
             .map_err(|error| self.failed("s3:PutObject", TO_WRITE_ENCRYPTED, key, &error))
     }
 
     async fn write_if(&self, key: &str, bytes: Bytes, expected: Expected) -> Result<Written, PortError> {
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.name)
-            .key(self.full(key))
-            .body(bytes.into());
+        let put = self.put(key, bytes);
         let put = match expected {
             Expected::Absent => put.if_none_match("*"),
             Expected::Unchanged(Version(etag)) => put.if_match(etag),

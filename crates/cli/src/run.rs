@@ -50,7 +50,13 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
         if outcome.counts.quarantined > 0 {
             row("next", format!("uptake quarantine show {} {day}", outcome.function));
         }
-        row("next", format!("uptake run mailer --date {day}"));
+        match outcome.status {
+            Status::Incomplete => row(
+                "next",
+                format!("uptake run copilot-seats --date {day}, once the cause is gone"),
+            ),
+            _ => row("next", format!("uptake run mailer --date {day}")),
+        }
     } else if outcome.counts.published > 0 {
         row("mails", folder.location(&format!("mail/{day}")));
     }

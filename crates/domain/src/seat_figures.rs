@@ -77,6 +77,16 @@ pub struct SeatSummary {
     pub editors: BTreeMap<String, SeatFigures>,
 }
 
+/// The names under which these groups stood in the metrics: the large enough ones, and [`OTHER`] if any was too small.
+pub fn shown_names(groups: &BTreeMap<String, SeatFigures>, smallest_group: usize) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for (name, figures) in groups.iter().filter(|(_, figures)| figures.seats > 0) {
+        let is_large = usize::try_from(figures.seats).is_ok_and(|seats| seats >= smallest_group);
+        names.insert(if is_large { name.as_str() } else { OTHER });
+    }
+    names.into_iter().map(str::to_owned).collect()
+}
+
 /// The people of a report, grouped once for everything that is said about them.
 #[derive(Debug)]
 pub struct GroupedSeats<'a> {
@@ -237,6 +247,25 @@ mod tests {
             2,
             "the report itself names small teams"
         );
+    }
+
+    #[test]
+    fn names_shown_are_those_of_the_metrics() {
+        let figures = |seats| SeatFigures {
+            seats,
+            ..SeatFigures::default()
+        };
+        let groups = |table: &[(&str, u64)]| -> BTreeMap<String, SeatFigures> {
+            table
+                .iter()
+                .map(|(name, seats)| ((*name).to_owned(), figures(*seats)))
+                .collect()
+        };
+        assert_eq!(
+            shown_names(&groups(&[("red", 5), ("tiny", 4), ("empty", 0)]), 5),
+            ["other", "red"]
+        );
+        assert_eq!(shown_names(&groups(&[("red", 5), ("empty", 0)]), 5), ["red"]);
     }
 
     #[test]

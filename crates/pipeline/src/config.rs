@@ -118,7 +118,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: SEATS,
         default: Some("5"),
         example: "10",
-        meaning: "Groups of fewer people fold into `other` in every metric dimension.",
+        meaning: "Groups of fewer people fold into `other` in every metric dimension; 0 and 1 fold nobody.",
     },
     Variable {
         name: "UPTAKE_RECIPIENTS",
@@ -442,15 +442,14 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// A whole number from one on.
+/// A whole number.
 struct Count(usize);
 
 impl FromStr for Count {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        let number = text.parse().ok().filter(|number| *number > 0);
-        number.map(Self).ok_or("must be a whole number from 1 on")
+        text.parse().map(Self).map_err(|_| "must be a whole number")
     }
 }
 

@@ -10,7 +10,7 @@ use uptake_domain::calendar::{Window, days_missed, to_seconds};
 use uptake_domain::catalogue::RATE_BUDGET_LEFT;
 use uptake_domain::groups::OTHER;
 use uptake_domain::seat::{Assignee, Seat, assignees};
-use uptake_domain::seat_figures::{GroupedSeats, SeatFigures, SeatSummary};
+use uptake_domain::seat_figures::{GroupedSeats, SeatSummary, shown_names};
 use uptake_domain::seats_csv;
 use uptake_upstream::error::ApiError;
 use uptake_upstream::github::accounts::{Person, Workarounds};
@@ -378,8 +378,8 @@ impl Collection<'_> {
 
     // Aggregate.
 
-    /// Groups the people under the teams there are and the names that had seats the last time, so that a name that
-    /// has none any more ends with a zero and not with a gap.
+    /// Groups the people under the teams there are and the names that were shown the last time, so that a name that has
+    /// nobody any more ends with a zero and not with a gap.
     fn group<'p>(
         &self,
         people: &'p [Assignee],
@@ -387,25 +387,11 @@ impl Collection<'_> {
         previous: Option<SeatSummary>,
     ) -> GroupedSeats<'p> {
         let previous = previous.unwrap_or_default();
-        let shown = |groups: &BTreeMap<String, SeatFigures>| {
-            // Names that stood in the metrics the last time, and `other` if it did.
-            let seats = |figures: &SeatFigures| usize::try_from(figures.seats).unwrap_or(usize::MAX);
-            let (large, small): (Vec<_>, Vec<_>) = groups
-                .iter()
-                .filter(|(_, figures)| figures.seats > 0)
-                .partition(|(_, figures)| seats(figures) >= self.config.smallest_group);
-            let other = (!small.is_empty()).then(|| OTHER.to_owned());
-            large
-                .into_iter()
-                .map(|(name, _)| name.clone())
-                .chain(other)
-                .collect::<Vec<String>>()
-        };
-        let mut ended = shown(&previous.teams);
+        let mut ended = shown_names(&previous.teams, self.config.smallest_group);
         ended.retain(|slug| slug == OTHER || self.config.teams.takes_team(slug));
         let teams = teams.iter().cloned().chain(ended);
-        let previous_editors = shown(&previous.editors);
-        GroupedSeats::new(people, self.day, teams, previous_editors)
+        let editors = shown_names(&previous.editors, self.config.smallest_group);
+        GroupedSeats::new(people, self.day, teams, editors)
     }
 
     /// What a person should know about when the day is collected: GitHub tells the present state of seats only.
@@ -563,7 +549,7 @@ fn explain(owner: &Owner, workarounds: Workarounds) -> Vec<String> {
     }
     if workarounds.no_saml_permission {
         notes.push(format!(
-            "{owner}: SAML identities may not be read, so people who hide their address show N/A; grant the token {} and let an owner hold it, and within a week all are looked up anew",
+            "{owner}: SAML identities may not be read, so people who hide their address show N/A; grant the token {} and let an owner hold it; they are asked for again the next day",
             match owner {
                 Owner::Enterprise(_) => "read:enterprise",
                 Owner::Organisation(_) => "admin:org",

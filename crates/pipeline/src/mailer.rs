@@ -207,7 +207,7 @@ impl Mailer<'_> {
         notes: &mut Vec<String>,
         tally: &mut Tally,
     ) -> Result<bool, PipelineError> {
-        let is_over = day < self.day;
+        let is_over = day < self.day && self.ports.clock.now() >= Window::of_day(day).to;
         let Some(record) = report_record::read(self.ports.files, REPORT, day).await? else {
             // Of a day that is over there will never be one: GitHub tells only the present.
             if !is_over {
@@ -299,7 +299,11 @@ impl Mailer<'_> {
             key: record.csv_key.clone(),
             reason: "the report's record names it, and it is not there".to_owned(),
         })?;
-        let previous = report_record::latest_complete_before(files, REPORT, record.day).await?;
+        // A part compared with a whole would show changes that are none.
+        let previous = match record.completeness {
+            Completeness::Complete => report_record::latest_complete_before(files, REPORT, record.day).await?,
+            Completeness::Incomplete => None,
+        };
         let digest = digest(
             &record.summary,
             previous.as_ref().map(|previous| (previous.day, &previous.summary)),

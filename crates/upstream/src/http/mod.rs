@@ -317,7 +317,8 @@ impl Http {
 
     fn limit_wait(&self, limit: Limit, nth: u32) -> Duration {
         match limit {
-            Limit::Until(reset_at) => budget::until(reset_at, self.clock.now()),
+            // A reset that has passed by our clock has not by GitHub's.
+            Limit::Until(reset_at) => budget::until(reset_at, self.clock.now()).max(self.patience.first_delay),
             Limit::For(wait) => wait,
             Limit::Unspecified => self
                 .patience
@@ -326,7 +327,7 @@ impl Http {
         }
     }
 
-    /// One request and its whole answer, with the entity tag of a page that is new.
+    /// One request and its whole answer, with the entity tag to keep it under if it is not kept as it is.
     async fn exchange(&self, request: &Request, deadline: Deadline) -> Result<(Answer, Option<String>), Verdict> {
         let known_etag = match request.body {
             None => self.cache().etag(request.url.as_str()),
@@ -360,9 +361,12 @@ impl Http {
         if status == StatusCode::NOT_MODIFIED {
             let kept = self.cache().page(request.url.as_str());
             let mut answer = kept.map_err(|_| Verdict::passing("unchanged, but the kept page does not read back"))?;
-            // The list may have grown behind a page that did not change.
-            answer.link = link.or(answer.link);
-            return Ok((answer, etag.or(known_etag)));
+            // The list may have grown behind a page that did not change: then only its links tell.
+            if link.is_none() || link == answer.link {
+                return Ok((answer, None));
+            }
+            answer.link = link;
+            return Ok((answer, known_etag));
         }
         Ok((Answer { body, link }, etag))
     }
