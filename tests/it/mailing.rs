@@ -159,7 +159,7 @@ async fn an_incomplete_report_waits_and_is_then_mailed_as_what_it_is() {
     let evening = Trigger::at(start_of(DAY) + SignedDuration::from_hours(21));
     let outcome = enterprise.run_mailer(&enterprise.folder, &evening).await.unwrap();
     assert_eq!(outcome.counts.published, 2);
-    assert_eq!(outcome.watermark, None);
+    assert_eq!(outcome.watermark, Some(start_of(DAY)), "the day is not settled");
     let message = enterprise.text("mail/2026-11-20/copilot-seats-1.eml").await.unwrap();
     assert!(
         message.contains("Subject: INCOMPLETE: ") && message.contains(".incomplete.csv"),
@@ -331,6 +331,70 @@ async fn what_a_day_left_unsettled_is_settled_the_next_day() {
     assert_eq!(outcome.watermark, Some(start_of(next)));
     assert_eq!(mails(&enterprise, DAY).await.len(), 2);
     assert_eq!(service.attempts(), 3, "nobody got it twice");
+}
+
+/// The evening mail says that a part is missing; a trigger that is delivered late makes it whole after midnight.
+#[tokio::test]
+async fn a_report_completed_after_its_day_is_still_mailed() {
+    let fails_at_first = format!("{PAGE_FAILS}\ntimes = 5\n");
+    let enterprise = Enterprise::with(300, &fails_at_first).await;
+    enterprise.offer_seats(DAY).await.unwrap();
+    let evening = Trigger::at(start_of(DAY) + SignedDuration::from_hours(21));
+    enterprise.run_mailer(&enterprise.folder, &evening).await.unwrap();
+    let next = DAY.saturating_add(1.day());
+    let midnight = Trigger::at(start_of(next));
+    assert_eq!(
+        enterprise
+            .run_mailer(&enterprise.folder, &midnight)
+            .await
+            .unwrap()
+            .counts
+            .published,
+        0
+    );
+    enterprise.offer_seats(DAY).await.unwrap();
+    let outcome = enterprise.run_mailer(&enterprise.folder, &midnight).await.unwrap();
+    assert_eq!(outcome.counts.published, 2);
+    assert_eq!(outcome.watermark, Some(start_of(next)));
+}
+
+#[tokio::test]
+async fn a_fault_of_an_earlier_day_does_not_cost_the_present_one_its_mails() {
+    let enterprise = Enterprise::healthy(60).await;
+    enterprise
+        .run_mailer(&enterprise.folder, &Trigger::at(morning(DAY)))
+        .await
+        .unwrap();
+    enterprise.offer_seats(DAY).await.unwrap();
+    let next = DAY.saturating_add(1.day());
+    enterprise.offer_seats(next).await.unwrap();
+    let csv = format!("reports/{}", uptake_domain::seats_csv::file_name(DAY));
+    enterprise.folder.delete(&csv).await.unwrap();
+    let outcome = enterprise
+        .run_mailer(&enterprise.folder, &Trigger::at(morning(next)))
+        .await
+        .unwrap();
+    assert_eq!((outcome.status, outcome.counts.published), (Status::Incomplete, 2));
+    assert!(outcome.notes[0].contains("does not read back"), "{:?}", outcome.notes);
+    assert_eq!(outcome.watermark, Some(start_of(DAY)));
+    assert_eq!(enterprise.metrics(next).await["MailsSent Function=mailer"], 2.0);
+}
+
+#[tokio::test]
+async fn a_report_of_a_day_that_has_not_begun_is_not_mailed() {
+    let enterprise = Enterprise::healthy(60).await;
+    let tomorrow = DAY.saturating_add(1.day());
+    let clock = crate::enterprise::Standing(morning(DAY));
+    enterprise
+        .collect_at(&clock, &Trigger::at(morning(tomorrow)))
+        .await
+        .unwrap();
+    let outcome = enterprise
+        .run_mailer(&enterprise.folder, &Trigger::at(morning(tomorrow)))
+        .await
+        .unwrap();
+    assert_eq!(outcome.status, Status::NothingToDo);
+    assert!(mails(&enterprise, tomorrow).await.is_empty());
 }
 
 #[tokio::test]

@@ -416,7 +416,7 @@ async fn a_filter_of_no_team_there_is_says_so() {
 /// An invocation that began before and ends after another one: what it could not read must not undo what that one did.
 #[tokio::test]
 async fn a_slow_failure_does_not_undo_a_complete_report() {
-    let mut enterprise = Enterprise::healthy(120).await;
+    let enterprise = Enterprise::healthy(120).await;
     let complete = enterprise.offer_seats(DAY);
     let dead_end = {
         let config = {
@@ -436,7 +436,6 @@ async fn a_slow_failure_does_not_undo_a_complete_report() {
         failed.notes
     );
     assert!(enterprise.rows(DAY).await.is_some());
-    enterprise.set("UPTAKE_SMALLEST_GROUP", "5");
     assert_eq!(enterprise.offer_seats(DAY).await.unwrap().status, Status::NothingToDo);
 }
 
@@ -456,34 +455,69 @@ async fn a_day_that_has_not_begun_is_not_done_by_a_report() {
 
 #[tokio::test]
 async fn a_small_group_that_ends_is_not_named_by_its_zero() {
-    let enterprise = Enterprise::healthy(300).await;
-    enterprise.offer_seats(DAY).await.unwrap();
-    let small: Vec<String> = {
-        let truth = enterprise.simulator.truth();
-        let mut people: BTreeMap<String, u32> = BTreeMap::new();
-        for person in truth.people.values() {
-            let editor = person.editor.as_deref().map(Editor::split).unwrap_or_default();
-            *people
-                .entry(editor.name.unwrap_or_else(|| "none".to_owned()))
-                .or_default() += 1;
-        }
-        people
-            .into_iter()
-            .filter(|(_, count)| *count < 5)
-            .map(|(name, _)| name)
-            .collect()
+    let mut enterprise = Enterprise::healthy(60).await;
+    let page = |editors: &[(&str, u32)]| {
+        let editors = editors
+            .iter()
+            .flat_map(|(editor, people)| std::iter::repeat_n(*editor, *people as usize));
+        let seat = |(id, editor): (u32, &str)| serde_json::json!({"assignee": {"id": id, "login": format!("octocat-{id}")}, "last_activity_editor": editor});
+        let seats: Vec<_> = (1..).zip(editors).map(seat).collect();
+        serde_json::json!({"total_seats": seats.len(), "seats": seats})
     };
-    assert!(!small.is_empty());
     let next = DAY.saturating_add(1.day());
-    enterprise.simulator.set_today(next);
-    let mut only_direct = enterprise;
-    only_direct.set("UPTAKE_SMALLEST_GROUP", "5");
-    only_direct.offer_seats(next).await.unwrap();
-    let metrics = only_direct.metrics(next).await;
-    for editor in small {
-        assert!(!metrics.contains_key(&format!("Seats Editor={editor}")), "{editor}");
+    for (day, editors) in [
+        (DAY, [("vscode/1", 6), ("vim/9", 5), ("rare/1", 2)]),
+        (next, [("vscode/1", 6), ("vim/9", 0), ("rare/1", 0)]),
+    ] {
+        enterprise.set("UPTAKE_GITHUB_API_URL", &github_that_lists(page(&editors)).await);
+        enterprise.offer_seats(day).await.unwrap();
     }
-    assert!(metrics.contains_key("Seats Editor=other"));
+    let metrics = enterprise.metrics(next).await;
+    assert_eq!(
+        metrics.get("Seats Editor=vim"),
+        Some(&0.0),
+        "it was shown, so it ends with a zero"
+    );
+    assert_eq!(
+        metrics.get("Seats Editor=rare"),
+        None,
+        "it was never shown, and its end does not name it"
+    );
+    assert_eq!(
+        metrics.get("Seats Editor=other"),
+        Some(&0.0),
+        "where it was shown ends with a zero"
+    );
+}
+
+/// Day by day: the permission is missing, is still missing, and is there.
+#[tokio::test]
+async fn what_a_missing_permission_kept_back_costs_one_request_a_day_until_it_is_there() {
+    let mut enterprise = Enterprise::with(600, "saml = \"forbidden\"").await;
+    enterprise.offer_seats(DAY).await.unwrap();
+    let [second, third] = [1, 2].map(|days| DAY.saturating_add(days.days()));
+    enterprise.simulator.set_today(second);
+    let still_missing = enterprise.offer_seats(second).await.unwrap();
+    assert!(still_missing.notes.iter().any(|note| note.contains("read:enterprise")));
+    let changed_people = 2;
+    assert!(
+        still_missing.counts.requests <= 6 + 1 + 1 + changed_people,
+        "{still_missing:?}"
+    );
+
+    let granted = Enterprise::healthy(600).await;
+    granted.simulator.set_today(third);
+    enterprise.set("UPTAKE_GITHUB_API_URL", &granted.simulator.url());
+    enterprise.offer_seats(third).await.unwrap();
+    let rows = enterprise.rows(third).await.unwrap();
+    for (login, person) in granted.simulator.truth().people {
+        let row = rows.iter().find(|row| row[0] == login).unwrap();
+        let address = person
+            .email
+            .or(person.saml_name_id)
+            .unwrap_or_else(|| NOT_AVAILABLE.to_owned());
+        assert_eq!(row[1], address, "{login}");
+    }
 }
 
 #[tokio::test]

@@ -41,7 +41,8 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push((format!("  {name}"), value));
     if outcome.function == copilot_seats::FUNCTION {
-        if let Some(record) = report_record::read(folder, copilot_seats::FUNCTION, day).await? {
+        let record = report_record::read(folder, copilot_seats::FUNCTION, day).await?;
+        if let Some(record) = &record {
             row("report", folder.location(&record.csv_key));
         }
         if outcome.counts.published > 0 {
@@ -50,15 +51,16 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
         if outcome.counts.quarantined > 0 {
             row("next", format!("uptake quarantine show {} {day}", outcome.function));
         }
-        match outcome.status {
-            Status::Incomplete => row(
+        if outcome.status == Status::Incomplete {
+            row(
                 "next",
                 format!("uptake run copilot-seats --date {day}, once the cause is gone"),
-            ),
-            _ => row("next", format!("uptake run mailer --date {day}")),
+            );
+        } else if record.is_some_and(|record| record.is_of_its_day()) {
+            row("next", format!("uptake run mailer --date {day}"));
         }
     } else if outcome.counts.published > 0 {
-        row("mails", folder.location(&format!("mail/{day}")));
+        row("mails", folder.location("mail"));
     }
     Ok(rows)
 }
@@ -86,8 +88,9 @@ async fn collect(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Res
     }
 }
 
-/// A date stands for the whole day and is a person's wish: what is stored is replaced. An instant stands for the
-/// scheduler's trigger, which leaves a finished day alone.
+/// A date stands for the whole day and is a person's wish: it is that day's report that is replaced or mailed. An instant
+/// stands for the scheduler's trigger, which leaves a finished day alone and settles what earlier ones left. Without
+/// either, a person wants what is new: a fresh report, and whatever is left to mail.
 fn trigger(run: &Run) -> Trigger {
     let scheduled_time = match (run.date, run.at) {
         (Some(date), _) => end_of(date),
@@ -97,7 +100,10 @@ fn trigger(run: &Run) -> Trigger {
     Trigger {
         dry_run: run.dry_run,
         resend: run.resend,
-        replace: run.at.is_none(),
+        replace: match run.function {
+            Function::CopilotSeats => run.at.is_none(),
+            Function::Mailer => run.date.is_some(),
+        },
         ..Trigger::at(scheduled_time)
     }
 }

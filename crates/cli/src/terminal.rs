@@ -1,7 +1,7 @@
 //! Everything that is printed: answers to standard output, the rest to standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one home of printing")]
+#![expect(clippy::print_stderr, reason = "the one home of printing")]
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -32,9 +32,14 @@ pub fn log_to_stderr(verbose: u8) {
     tracing_subscriber::registry().with(lines).with(ours).init();
 }
 
+/// Prints to standard output. A reader that has seen enough and closed the pipe is no error.
+fn print_line(line: &str) {
+    let _ = writeln!(stdout().lock(), "{line}");
+}
+
 /// Prints lines of an answer.
 pub fn say(text: &str) {
-    println!("{text}");
+    print_line(text);
 }
 
 /// Prints a step of long work.
@@ -49,7 +54,7 @@ pub fn error(error: &anyhow::Error) {
 
 /// Prints an answer for programs.
 pub fn json(outcome: &Outcome) {
-    println!("{}", json!(outcome));
+    print_line(&json!(outcome).to_string());
 }
 
 /// Prints a failure for programs.
@@ -57,10 +62,8 @@ pub fn json_failure(error: &anyhow::Error) {
     let error_type = error
         .downcast_ref::<PipelineError>()
         .map_or("Configuration", PipelineError::error_type);
-    println!(
-        "{}",
-        json!({"status": "failed", "error_type": error_type, "error": format!("{error:#}")})
-    );
+    let answer = json!({"status": "failed", "error_type": error_type, "error": format!("{error:#}")});
+    print_line(&answer.to_string());
 }
 
 /// Prints an answer for people: how it ended first, then what it handled.
@@ -70,7 +73,11 @@ pub fn table(outcome: &Outcome) {
         Status::Incomplete => "incomplete",
         Status::NothingToDo => "nothing to do",
     };
-    println!("{} {}: {status}", outcome.function, day_of(outcome.window.from));
+    print_line(&format!(
+        "{} {}: {status}",
+        outcome.function,
+        day_of(outcome.window.from)
+    ));
     let counts = outcome.counts;
     let counts = [
         ("fetched", counts.fetched),
@@ -100,7 +107,7 @@ pub fn print_rows(rows: &[(String, String)]) {
         .max()
         .unwrap_or_default();
     for (name, value) in rows {
-        println!("{name:width$}  {value}");
+        print_line(&format!("{name:width$}  {value}"));
     }
 }
 

@@ -13,14 +13,14 @@ use uptake_domain::seat::{Assignee, Seat, assignees};
 use uptake_domain::seat_figures::{GroupedSeats, SeatSummary, shown_names};
 use uptake_domain::seats_csv;
 use uptake_upstream::error::ApiError;
-use uptake_upstream::github::accounts::{Person, Workarounds};
+use uptake_upstream::github::accounts::{LOGINS_PER_QUERY, Person, Workarounds};
 use uptake_upstream::github::seats::{SeatsPage, decode_seat};
 use uptake_upstream::github::{GitHub, Identity, Owner};
 use uptake_upstream::http::Patience;
 
 use crate::config::{CopilotSeatsConfig, Credential};
 use crate::dry_run::{ReadOnly, Silent};
-use crate::known_accounts::KnownAccounts;
+use crate::known_accounts::{KnownAccounts, Need};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::ports::{Clock, Ports, Secrets};
 use crate::quarantine::{self, Quarantined};
@@ -175,7 +175,7 @@ impl Collection<'_> {
 
         let mut fetched = self.fetch().await?;
         let people = assignees(mem::take(&mut fetched.seats));
-        self.look_up(&people, &mut fetched, &mut known).await?;
+        self.look_up(&people, &mut fetched, &mut known).await;
         self.keep_pages(&fetched).await?;
         self.keep_accounts(&people, &fetched, &mut known).await?;
         quarantine::keep(self.ports.files, FUNCTION, self.day, &fetched.quarantined).await?;
@@ -338,42 +338,62 @@ impl Collection<'_> {
         Ok(())
     }
 
-    async fn look_up(
-        &self,
-        people: &[Assignee],
-        fetched: &mut Fetched,
-        known: &mut KnownAccounts,
-    ) -> Result<(), PipelineError> {
-        let mut unknown: BTreeMap<&Owner, Vec<Person>> = BTreeMap::new();
-        for person in people.iter().filter(|person| !known.is_fresh(person.id, self.day)) {
-            if let Some(owner) = fetched.owner_of.get(&person.id) {
-                unknown.entry(owner).or_default().push(Person {
-                    id: person.id,
-                    login: person.login.clone(),
-                });
-            }
+    async fn look_up(&self, people: &[Assignee], fetched: &mut Fetched, known: &mut KnownAccounts) {
+        let mut to_ask: BTreeMap<Owner, (Vec<Person>, Vec<Person>)> = BTreeMap::new();
+        for person in people {
+            let Some(owner) = fetched.owner_of.get(&person.id) else {
+                continue;
+            };
+            let (unknown, may_tell_more) = to_ask.entry(owner.clone()).or_default();
+            let group = match known.need(person.id, self.day) {
+                Need::Nothing => continue,
+                Need::LookUp => unknown,
+                Need::MayTellMore => may_tell_more,
+            };
+            group.push(Person {
+                id: person.id,
+                login: person.login.clone(),
+            });
         }
-        let total = unknown.values().map(Vec::len).sum();
-        tracing::info!(people = people.len(), to_look_up = total, "accounts");
-        let mut done = 0;
-        for (owner, people) in unknown {
-            let end = self
-                .github
-                .accounts(owner, &people, self.invocation.deadline, |batch| {
-                    done += batch.len();
-                    known.learn(self.day, batch);
-                    self.ports.progress.show("accounts", count(done), Some(count(total)));
-                })
-                .await;
-            match end {
-                Ok(workarounds) => fetched.notes.extend(explain(owner, workarounds)),
-                Err(error) => {
-                    tracing::debug!(%owner, %error, "account details are missing");
-                    fetched.missing_else.push(format!("account details: {error}"));
+        for (owner, (unknown, may_tell_more)) in to_ask {
+            tracing::info!(%owner, unknown = unknown.len(), may_tell_more = may_tell_more.len(), "accounts");
+            // What was kept back is asked for again only once the first hundred of them show that it no longer is.
+            let (probe, rest) = may_tell_more.split_at(may_tell_more.len().min(LOGINS_PER_QUERY));
+            let mut told = Workarounds::default();
+            for group in [unknown.as_slice(), probe, rest] {
+                if group.is_empty() || told.kept_something_back() {
+                    continue;
+                }
+                match self.ask(&owner, group, known).await {
+                    Ok(workarounds) => told = told.and(workarounds),
+                    Err(error) => {
+                        tracing::debug!(%owner, %error, "account details are missing");
+                        fetched.missing_else.push(format!("account details: {error}"));
+                        break;
+                    }
                 }
             }
+            if told.unread > 0 {
+                let unread = told.unread;
+                fetched.missing_else.push(format!(
+                    "account details: {unread} accounts gave no answer; the next invocation asks again"
+                ));
+            }
+            fetched.notes.extend(explain(&owner, told));
         }
-        Ok(())
+    }
+
+    async fn ask(&self, owner: &Owner, people: &[Person], known: &mut KnownAccounts) -> Result<Workarounds, ApiError> {
+        let mut done = 0;
+        self.github
+            .accounts(owner, people, self.invocation.deadline, |batch| {
+                done += batch.len();
+                known.learn(self.day, batch);
+                self.ports
+                    .progress
+                    .show("accounts", count(done), Some(count(people.len())));
+            })
+            .await
     }
 
     // Aggregate.
@@ -414,7 +434,7 @@ impl Collection<'_> {
         if !missed.is_empty() && collected_at >= from {
             tracing::warn!(days = missed.len(), "days without a report");
             notes.push(format!(
-                "there is no report of {}: GitHub tells only the present state of seats",
+                "there is no complete report of {}: GitHub tells only the present state of seats",
                 missed.join(", ")
             ));
         }
@@ -544,7 +564,7 @@ fn explain(owner: &Owner, workarounds: Workarounds) -> Vec<String> {
     let mut notes = Vec::new();
     if workarounds.one_by_one {
         notes.push(format!(
-            "{owner}: GraphQL gave no answer, so accounts were looked up one by one"
+            "{owner}: GraphQL gave no answer, so accounts were looked up one by one; if that lasts, grant the token read:user and user:email"
         ));
     }
     if workarounds.no_saml_permission {

@@ -23,6 +23,17 @@ struct Known {
     details: AccountDetails,
 }
 
+/// What a person's details want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// They are good.
+    Nothing,
+    /// They are not known, or a week old.
+    LookUp,
+    /// A missing permission or an outage kept something back, and that may have changed since yesterday.
+    MayTellMore,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Line {
     id: u64,
@@ -69,14 +80,16 @@ impl KnownAccounts {
         lines.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
     }
 
-    /// Whether the person's details are good enough on `day`. What a missing permission or an outage kept back is asked
-    /// for again the next day.
-    pub(crate) fn is_fresh(&self, id: u64, day: Date) -> bool {
-        self.0.get(&id).is_some_and(|known| {
-            let good_for = if known.settled { GOOD_FOR_DAYS } else { 1 };
-            let age = (day - known.looked_up_on).get_days();
-            age.abs() < good_for
-        })
+    /// Whether the person's details have to be looked up on `day`.
+    pub(crate) fn need(&self, id: u64, day: Date) -> Need {
+        let Some(known) = self.0.get(&id) else {
+            return Need::LookUp;
+        };
+        match (day - known.looked_up_on).get_days().abs() {
+            GOOD_FOR_DAYS.. => Need::LookUp,
+            1.. if !known.settled => Need::MayTellMore,
+            _ => Need::Nothing,
+        }
     }
 
     pub(crate) fn learn(&mut self, day: Date, batch: Vec<Found>) {
@@ -125,20 +138,21 @@ mod tests {
             ],
         );
         let mut known = KnownAccounts::decode(&known.encode().unwrap()).unwrap();
-        for (id, days, fresh) in [
-            (1, 0, true),
-            (1, 6, true),
-            (1, 7, false),
-            (1, -6, true),
-            (1, -7, false),
-            (2, 6, true), // that an account is gone is known as well
-            (3, 0, true),
-            (3, 1, false), // what could not be read may be readable tomorrow
-            (4, 0, false),
+        for (id, days, need) in [
+            (1, 0, Need::Nothing),
+            (1, 6, Need::Nothing),
+            (1, 7, Need::LookUp),
+            (1, -6, Need::Nothing),
+            (1, -7, Need::LookUp),
+            (2, 6, Need::Nothing), // that an account is gone is known as well
+            (3, 0, Need::Nothing),
+            (3, 1, Need::MayTellMore),
+            (3, 7, Need::LookUp),
+            (4, 0, Need::LookUp),
         ] {
             assert_eq!(
-                known.is_fresh(id, day.saturating_add(days.days())),
-                fresh,
+                known.need(id, day.saturating_add(days.days())),
+                need,
                 "{id} after {days} days"
             );
         }

@@ -90,11 +90,13 @@ struct Tally {
     refused: u64,
     in_doubt: u64,
     not_begun: u64,
+    /// Earlier days whose report could not be read.
+    failed_days: u64,
 }
 
 impl Tally {
     fn unsettled(self) -> u64 {
-        self.refused + self.in_doubt + self.not_begun
+        self.refused + self.in_doubt + self.not_begun + self.failed_days
     }
 
     fn add(&mut self, other: Self) {
@@ -105,6 +107,7 @@ impl Tally {
         self.refused += other.refused;
         self.in_doubt += other.in_doubt;
         self.not_begun += other.not_begun;
+        self.failed_days += other.failed_days;
     }
 }
 
@@ -137,10 +140,24 @@ impl Mailer<'_> {
         };
         // Read even when there is nothing to mail yet: a fault in the list should not wait for a report to show.
         let recipients = self.recipients().await?;
+        if watermark.is_none() && !self.is_asked_for_one_day() {
+            // From the first offering on, nothing is left behind.
+            outcome.watermark = Some(watermark::advance(files, FUNCTION, outcome.window.from).await?);
+        }
         let mut nothing_left_before =
             !self.is_asked_for_one_day() || watermark.is_none_or(|end| day_of(end) >= self.day);
-        for day in self.days(watermark) {
-            let settled = self.mail_day(day, &recipients, &mut outcome.notes, tally).await?;
+        for day in self.days(outcome.watermark) {
+            let settled = match self.mail_day(day, &recipients, &mut outcome.notes, tally).await {
+                Ok(settled) => settled,
+                // A fault of an earlier day must not cost the present one its mails.
+                Err(error) if day < self.day => {
+                    tracing::error!(%error, %day, "an earlier day could not be mailed");
+                    outcome.notes.push(format!("{day}: {error}"));
+                    tally.failed_days += 1;
+                    false
+                }
+                Err(error) => return Err(error),
+            };
             nothing_left_before &= settled;
             if nothing_left_before {
                 outcome.watermark = Some(watermark::advance(files, FUNCTION, Window::of_day(day).to).await?);
@@ -207,17 +224,19 @@ impl Mailer<'_> {
         notes: &mut Vec<String>,
         tally: &mut Tally,
     ) -> Result<bool, PipelineError> {
-        let is_over = day < self.day && self.ports.clock.now() >= Window::of_day(day).to;
-        let Some(record) = report_record::read(self.ports.files, REPORT, day).await? else {
-            // Of a day that is over there will never be one: GitHub tells only the present.
-            if !is_over {
+        // A report may still come, or be completed, by a trigger that is delivered late.
+        let is_given_up = day <= self.day.saturating_sub(LOOKBACK_DAYS.days());
+        let record = report_record::read(self.ports.files, REPORT, day).await?;
+        let record = record.filter(|record| record.completeness == Completeness::Incomplete || record.is_of_its_day());
+        let Some(record) = record else {
+            if day == self.day {
                 notes.push(format!("there is no report of {day} yet; {REPORT} writes it"));
             }
-            return Ok(is_over);
+            return Ok(is_given_up);
         };
         if self.waits_for_completion(&record) {
             notes.push(format!(
-                "the report of {day} is incomplete; it is mailed as such at the end of the day"
+                "the report of {day} is incomplete; it is mailed as such in the evening (UTC)"
             ));
             return Ok(false);
         }
@@ -225,11 +244,12 @@ impl Mailer<'_> {
             notes.push("nobody is to get this report".to_owned());
             return Ok(true);
         }
-        let of_day = self.deliver_to_all(&record, recipients).await?;
-        notes.extend(explain(&record, of_day));
+        let mut of_day = Tally::default();
+        let end = self.deliver_to_all(&record, recipients, &mut of_day).await;
         tally.add(of_day);
-        // An incomplete report may still be completed as long as its day lasts.
-        Ok(of_day.unsettled() == 0 && (is_over || record.completeness == Completeness::Complete))
+        notes.extend(explain(&record, of_day));
+        end?;
+        Ok(of_day.unsettled() == 0 && (is_given_up || record.completeness == Completeness::Complete))
     }
 
     fn waits_for_completion(&self, record: &ReportRecord) -> bool {
@@ -237,16 +257,18 @@ impl Mailer<'_> {
             && self.trigger.scheduled_time < start_of(record.day) + INCOMPLETE_MAILED_AFTER
     }
 
-    async fn deliver_to_all(&self, record: &ReportRecord, recipients: &[Recipient]) -> Result<Tally, PipelineError> {
+    async fn deliver_to_all(
+        &self,
+        record: &ReportRecord,
+        recipients: &[Recipient],
+        tally: &mut Tally,
+    ) -> Result<(), PipelineError> {
         let mailing = Mailing {
             report: REPORT,
             day: record.day,
             completeness: record.completeness,
         };
-        let mut tally = Tally {
-            recipients: recipients.len() as u64,
-            ..Tally::default()
-        };
+        tally.recipients += recipients.len() as u64;
         let mut mail = None;
         for (done, recipient) in (1..).zip(recipients) {
             let key = mailing.key(recipient);
@@ -287,10 +309,10 @@ impl Mailer<'_> {
                 message: &message,
                 html: mail.html(),
             };
-            self.hand_over(letter, &key, &mut tally).await;
+            self.hand_over(letter, &key, tally).await;
             self.ports.progress.show("mails", done, Some(recipients.len() as u64));
         }
-        Ok(tally)
+        Ok(())
     }
 
     async fn compose(&self, record: &ReportRecord) -> Result<SeatsMail, PipelineError> {

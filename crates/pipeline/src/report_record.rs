@@ -94,7 +94,7 @@ pub async fn latest_complete_before(
     let keys = files.list(&prefix(report)).await?;
     for key in keys.iter().rev().filter(|key| **key < end) {
         let record = read_key(files, key).await?;
-        if let Some(record) = record.filter(|record| record.completeness == Completeness::Complete) {
+        if let Some(record) = record.filter(ReportRecord::is_of_its_day) {
             return Ok(Some(record));
         }
     }

@@ -25,7 +25,8 @@ pub(crate) fn note_past_due(function: &str, trigger: &Trigger, clock: &dyn Clock
 /// Publishes the figures of an invocation, and `more` that only this function has, and passes its ending on.
 ///
 /// An offering with nothing to do says only whether it was late: it neither completed nor failed anything. A failed one
-/// says that it completed nothing; if even that cannot be published, the failure itself is what to tell.
+/// says that it completed nothing, and what it did all the same; if even that cannot be published, the failure itself is
+/// what to tell.
 pub(crate) async fn publish(
     metrics: &dyn Metrics,
     function: &'static str,
@@ -44,6 +45,7 @@ pub(crate) async fn publish(
         Ok(outcome) => outcome,
         Err(error) => {
             data.extend([datum(&COLLECTIONS_COMPLETED, 0), datum(&COLLECTIONS_INCOMPLETE, 0)]);
+            data.extend(more.iter().map(|(spec, value)| datum(spec, *value)));
             if let Err(unpublished) = metrics.publish(&data).await {
                 tracing::warn!(%unpublished, "a failure could not be counted");
             }

@@ -4,7 +4,7 @@
 //! address of those who show none. Where GraphQL is not to be had, REST answers one by one.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -19,7 +19,10 @@ use crate::http::{Answer, Resource, Route, SIDE_BY_SIDE};
 
 /// Logins asked for in one query. GitHub bounds a query by 500,000 nodes and ten seconds, not by aliases
 /// (docs.github.com, GraphQL limits, read 2026-11-21); a hundred stay far inside both.
-const LOGINS_PER_QUERY: usize = 100;
+pub const LOGINS_PER_QUERY: usize = 100;
+
+/// Accounts that may fail one by one before the look-up counts as failed.
+const MOST_UNREAD: u64 = 5;
 
 static GRAPHQL: Route = Route {
     template: "POST /graphql",
@@ -62,6 +65,25 @@ pub struct Workarounds {
     pub one_by_one: bool,
     /// SAML identities may not be read with this credential.
     pub no_saml_permission: bool,
+    /// People whose account gave no answer and who are not among those found.
+    pub unread: u64,
+}
+
+impl Workarounds {
+    /// The workarounds of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            one_by_one: self.one_by_one || other.one_by_one,
+            no_saml_permission: self.no_saml_permission || other.no_saml_permission,
+            unread: self.unread + other.unread,
+        }
+    }
+
+    /// Whether people who hide their address could be found out about under better conditions.
+    pub fn kept_something_back(self) -> bool {
+        self.one_by_one || self.no_saml_permission
+    }
 }
 
 impl GitHub {
@@ -82,6 +104,7 @@ impl GitHub {
             graphql: AtomicBool::new(true),
             saml: AtomicBool::new(true),
             no_saml_permission: AtomicBool::new(false),
+            unread: AtomicU64::new(0),
         };
         let mut batches = futures::stream::iter(people.chunks(LOGINS_PER_QUERY))
             .map(|batch| lookup.batch(batch))
@@ -93,6 +116,7 @@ impl GitHub {
         Ok(Workarounds {
             one_by_one: !lookup.graphql.into_inner(),
             no_saml_permission: lookup.no_saml_permission.into_inner(),
+            unread: lookup.unread.into_inner(),
         })
     }
 }
@@ -105,17 +129,24 @@ struct Lookup<'a> {
     graphql: AtomicBool,
     saml: AtomicBool,
     no_saml_permission: AtomicBool,
+    unread: AtomicU64,
 }
 
 impl Lookup<'_> {
     async fn batch(&self, people: &[Person]) -> Result<Vec<Found>, ApiError> {
+        let mut refused_with_saml = false;
         while self.graphql.load(Ordering::Relaxed) {
             let saml = self.saml.load(Ordering::Relaxed);
             match self.query(people, saml).await {
-                Ok(Some(found)) => return Ok(found),
+                Ok(Some(answer)) => {
+                    if refused_with_saml {
+                        self.no_saml_permission.store(true, Ordering::Relaxed);
+                    }
+                    return self.complete(people, &answer).await;
+                }
                 Ok(None) if saml => {
+                    refused_with_saml = true;
                     self.saml.store(false, Ordering::Relaxed);
-                    self.no_saml_permission.store(true, Ordering::Relaxed);
                 }
                 Ok(None) => self.graphql.store(false, Ordering::Relaxed),
                 Err(
@@ -134,33 +165,40 @@ impl Lookup<'_> {
     }
 
     /// `None` when the whole query was refused.
-    async fn query(&self, people: &[Person], saml: bool) -> Result<Option<Vec<Found>>, ApiError> {
+    async fn query(&self, people: &[Person], saml: bool) -> Result<Option<PartialAnswer>, ApiError> {
         let body = serde_json::json!({ "query": query_text(self.owner, people, saml) }).to_string();
         let url = self.github.http.origin().at(&["graphql"]);
-        let answer = self
+        let QueryAnswer { data, errors } = self
             .github
             .send(self.owner, &GRAPHQL, url, Some(body), self.deadline, read_answer)
             .await?;
-        let Some(data) = answer.data else {
+        let Some(data) = data else {
             return Ok(None);
         };
         if saml && data.identities().is_none() {
             // No identity provider, or no permission to see it: the queries that follow need not ask.
             self.saml.store(false, Ordering::Relaxed);
-            if answer.errors.iter().any(|error| error.user().is_none()) {
+            if errors.iter().any(|error| error.user().is_none()) {
                 self.no_saml_permission.store(true, Ordering::Relaxed);
             }
         }
+        Ok(Some(PartialAnswer {
+            data,
+            failed: errors.iter().filter_map(QueryError::failed_user).collect(),
+        }))
+    }
+
+    /// What a partial answer tells; who failed in it is asked for alone.
+    async fn complete(&self, people: &[Person], answer: &PartialAnswer) -> Result<Vec<Found>, ApiError> {
         let may_tell_more = self.no_saml_permission.load(Ordering::Relaxed);
-        let failed: HashSet<usize> = answer.errors.iter().filter_map(QueryError::failed_user).collect();
         let mut found = Vec::with_capacity(people.len());
         let mut left = Vec::new();
         for (index, person) in people.iter().enumerate() {
-            if failed.contains(&index) {
+            if answer.failed.contains(&index) {
                 left.push(person.clone());
                 continue;
             }
-            let details = data.details(index);
+            let details = answer.data.details(index);
             let exists = details.created_at.is_some();
             found.push(Found {
                 id: person.id,
@@ -169,7 +207,7 @@ impl Lookup<'_> {
             });
         }
         found.extend(self.one_by_one(&left).await?);
-        Ok(Some(found))
+        Ok(found)
     }
 
     async fn one_by_one(&self, people: &[Person]) -> Result<Vec<Found>, ApiError> {
@@ -193,6 +231,12 @@ impl Lookup<'_> {
                     (details, true)
                 }
                 Err(ApiError::NotFound { .. }) => (AccountDetails::default(), false),
+                // One account that gives no answer must not cost the others theirs; several are no coincidence.
+                Err(ApiError::Unavailable { .. } | ApiError::Forbidden { .. } | ApiError::Refused { .. })
+                    if self.unread.fetch_add(1, Ordering::Relaxed) < MOST_UNREAD =>
+                {
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             found.push(Found {
@@ -238,6 +282,13 @@ struct QueryAnswer {
     data: Option<Data>,
     #[serde(default)]
     errors: Vec<QueryError>,
+}
+
+/// An answer about most of the people.
+struct PartialAnswer {
+    data: Data,
+    /// Whose look-up failed, by their place in the query.
+    failed: HashSet<usize>,
 }
 
 #[derive(Deserialize)]

@@ -104,6 +104,23 @@ async fn a_login_that_could_not_be_looked_up_is_asked_for_alone_and_not_taken_fo
 }
 
 #[tokio::test]
+async fn an_account_that_gives_no_answer_costs_nobody_else_theirs() {
+    let server = MockServer::start().await;
+    Mock::given(path("/graphql"))
+        .respond_with(fixture("graphql-one-login-failed"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(path("/users/octocat"))
+        .respond_with(ResponseTemplate::new(502))
+        .mount(&server)
+        .await;
+    let (found, workarounds) = look_up(&server, &["octocat", "hubot"]).await;
+    assert_eq!(found, [(2, None, true)]);
+    assert_eq!((workarounds.unread, workarounds.one_by_one), (1, false));
+}
+
+#[tokio::test]
 async fn both_spellings_of_the_rate_limit_are_waited_out() {
     for limit in ["graphql-rate-limited", "graphql-rate-limit", "graphql-secondary-limit"] {
         let server = MockServer::start().await;
@@ -145,7 +162,7 @@ async fn without_graphql_people_are_asked_for_one_by_one() {
             .await;
         let (found, workarounds) = look_up(&server, &["octocat", "gone"]).await;
         assert_eq!(found, [(1, None, false), (2, None, true)]);
-        assert!(workarounds.one_by_one);
+        assert!(workarounds.one_by_one && !workarounds.no_saml_permission);
     }
 }
 
@@ -160,10 +177,13 @@ async fn an_error_about_a_person_does_not_name_them() {
         .respond_with(ResponseTemplate::new(500))
         .mount(&server)
         .await;
-    let people = [Person {
-        id: 1,
-        login: "octocat".into(),
-    }];
+    // One may fail without costing the others theirs; ten are no coincidence.
+    let people: Vec<Person> = (1..=10)
+        .map(|id| Person {
+            id,
+            login: format!("octocat-{id}"),
+        })
+        .collect();
     let end = github(&server.uri())
         .accounts(&enterprise(), &people, Deadline::NONE, |_| {})
         .await;
