@@ -32,14 +32,20 @@ async fn look_up(server: &MockServer, logins: &[&str]) -> (Found, Workarounds) {
     (found, workarounds)
 }
 
-#[tokio::test]
-async fn one_missing_login_does_not_cost_the_others() {
+/// A server whose GraphQL gives this answer, this often.
+async fn graphql(answer: ResponseTemplate, times: u64) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(path("/graphql"))
-        .respond_with(fixture("graphql-partial-not-found"))
-        .expect(1)
+        .respond_with(answer)
+        .expect(times)
         .mount(&server)
         .await;
+    server
+}
+
+#[tokio::test]
+async fn one_missing_login_does_not_cost_the_others() {
+    let server = graphql(fixture("graphql-partial-not-found"), 1).await;
     let (found, workarounds) = look_up(&server, &["octocat", "gone"]).await;
     assert_eq!(found, [(1, Some("octocat@octo.example".into()), true), (2, None, true)]);
     assert_eq!(workarounds, Workarounds::default());
@@ -47,12 +53,7 @@ async fn one_missing_login_does_not_cost_the_others() {
 
 #[tokio::test]
 async fn people_are_asked_for_by_the_hundred() {
-    let server = MockServer::start().await;
-    Mock::given(path("/graphql"))
-        .respond_with(fixture("graphql-partial-not-found"))
-        .expect(3)
-        .mount(&server)
-        .await;
+    let server = graphql(fixture("graphql-partial-not-found"), 3).await;
     let logins: Vec<String> = (0..201).map(|number| format!("octocat-{number}")).collect();
     let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
     let (found, _) = look_up(&server, &logins).await;
@@ -86,12 +87,7 @@ async fn forbidden_identities_leave_the_rest_and_are_not_asked_for_again() {
 
 #[tokio::test]
 async fn a_login_that_could_not_be_looked_up_is_asked_for_alone_and_not_taken_for_missing() {
-    let server = MockServer::start().await;
-    Mock::given(path("/graphql"))
-        .respond_with(fixture("graphql-one-login-failed"))
-        .expect(1)
-        .mount(&server)
-        .await;
+    let server = graphql(fixture("graphql-one-login-failed"), 1).await;
     Mock::given(path("/users/octocat"))
         .respond_with(fixture("user-with-email"))
         .expect(1)
@@ -105,12 +101,7 @@ async fn a_login_that_could_not_be_looked_up_is_asked_for_alone_and_not_taken_fo
 
 #[tokio::test]
 async fn an_account_that_gives_no_answer_costs_nobody_else_theirs() {
-    let server = MockServer::start().await;
-    Mock::given(path("/graphql"))
-        .respond_with(fixture("graphql-one-login-failed"))
-        .expect(1)
-        .mount(&server)
-        .await;
+    let server = graphql(fixture("graphql-one-login-failed"), 1).await;
     Mock::given(path("/users/octocat"))
         .respond_with(ResponseTemplate::new(502))
         .mount(&server)
