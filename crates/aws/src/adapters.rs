@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use uptake_pipeline::config;
 use uptake_pipeline::ports::{Clock, Ports, SystemClock, Unwatched};
 
 use crate::cloudwatch::CloudWatch;
@@ -36,7 +37,7 @@ impl Adapters {
     /// Connects with what the environment offers: region, role, and an endpoint where one is set.
     ///
     /// Nothing is sent yet, so that a missing permission is reported by the call that needs it.
-    pub async fn connect(bucket: String, prefix: &str) -> Self {
+    pub async fn connect(bucket: config::Bucket) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -46,7 +47,7 @@ impl Adapters {
             .load()
             .await;
         Self {
-            files: Bucket::new(s3_client(&config), bucket, prefix),
+            files: Bucket::new(s3_client(&config), bucket.name, &bucket.prefix),
             metrics: CloudWatch::new(aws_sdk_cloudwatch::Client::new(&config)),
             mail: Ses::new(&config),
             secrets: ParameterStore::new(aws_sdk_ssm::Client::new(&config)),

@@ -8,7 +8,7 @@ use lambda_runtime::tracing::subscriber;
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-use uptake_pipeline::config::{ConfigFaults, Environment, Face, Store, StoreConfig};
+use uptake_pipeline::config::{Bucket, ConfigFaults, Environment, Face};
 use uptake_pipeline::outcome::{Outcome, PipelineError};
 use uptake_pipeline::trigger::{Invocation, Trigger};
 use uptake_upstream::clock::Deadline;
@@ -30,7 +30,7 @@ pub async fn serve<C>(
 ) -> Result<(), Error> {
     log_to_stdout();
     let function = match settings(configure) {
-        Ok((bucket, prefix, config)) => Ok((config, Adapters::connect(bucket, &prefix).await)),
+        Ok((bucket, config)) => Ok((config, Adapters::connect(bucket).await)),
         Err(faults) => {
             let diagnostic = diagnostic(CONFIGURATION, &faults);
             // One line, in the form in which the runtime logs the failure of an invocation.
@@ -65,30 +65,12 @@ fn diagnostic(error_type: &str, error: &impl ToString) -> Diagnostic {
     }
 }
 
-/// Bucket, prefix and the function's own settings, or everything wrong with them.
-fn settings<C>(
-    configure: impl FnOnce(&mut Environment<'static>) -> Option<C>,
-) -> Result<(String, String, C), ConfigFaults> {
+/// The bucket and the function's own settings, or everything wrong with them.
+fn settings<C>(configure: impl FnOnce(&mut Environment<'static>) -> Option<C>) -> Result<(Bucket, C), ConfigFaults> {
     let mut environment = Environment::new(Face::Lambda, &variable);
-    let store = environment.store();
+    let bucket = environment.bucket();
     let config = configure(&mut environment);
-    match environment.finish(store.zip(config))? {
-        (
-            StoreConfig {
-                store: Store::Bucket { bucket, prefix },
-            },
-            config,
-        ) => Ok((bucket, prefix, config)),
-        (
-            StoreConfig {
-                store: Store::Folder(folder),
-            },
-            _,
-        ) => Err(ConfigFaults::one(format!(
-            "UPTAKE_STORE: a Lambda cannot keep {}",
-            folder.display()
-        ))),
-    }
+    environment.finish(bucket.zip(config))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one home of the environment in a Lambda")]

@@ -121,6 +121,7 @@ async fn run_day(day: Date, environment: &dyn Fn(&str) -> Option<String>) -> any
     let mails = job.mailer(environment).await?;
     drop(progress);
     complete(&seats)?;
+    complete(&mails)?;
     terminal::note(&format!(
         "  {day}  {:>5} people, {} quarantined, {:>2} requests, {} metric values, {} mails",
         seats.counts.stored,

@@ -12,7 +12,7 @@ mod simulate;
 use std::process::ExitCode;
 
 use args::{Arguments, Command};
-use uptake_pipeline::config::{ConfigFaults, Environment, Face, Store};
+use uptake_pipeline::config::{ConfigFaults, Environment, Face};
 use uptake_pipeline::outcome::{PipelineError, Status};
 
 /// How a command ended, as its exit code says it.
@@ -63,15 +63,6 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 /// The folder that the environment names, for commands that need nothing else of it.
 fn store(get: &dyn Fn(&str) -> Option<String>) -> Result<folder::Folder, ConfigFaults> {
     let mut environment = Environment::new(Face::CommandLine, get);
-    let config = environment.store();
-    open(environment.finish(config)?.store)
-}
-
-fn open(store: Store) -> Result<folder::Folder, ConfigFaults> {
-    match store {
-        Store::Folder(root) => Ok(folder::Folder::new(root)),
-        Store::Bucket { bucket, .. } => Err(ConfigFaults::one(format!(
-            "UPTAKE_STORE=s3://{bucket}: the command line works on a folder"
-        ))),
-    }
+    let root = environment.folder();
+    environment.finish(root).map(folder::Folder::new)
 }

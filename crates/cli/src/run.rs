@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::args::{Function, Run};
 use crate::folder::{Folder, NoParameters};
 use crate::terminal::{self, TerminalProgress};
-use crate::{End, demo, open, store};
+use crate::{End, demo, store};
 
 pub(crate) async fn execute(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
     let outcome = collect(run, get).await;
@@ -69,8 +69,10 @@ async fn collect(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Res
     if run.resend && run.function != Function::Mailer {
         return Err(ConfigFaults::one("--resend is for the mailer".to_owned()).into());
     }
-    let folder = store(get)?;
-    if folder.read(demo::STATE_KEY).await?.is_some() {
+    // A store that cannot be used is told below, with every other fault of the environment.
+    if let Ok(folder) = store(get)
+        && folder.read(demo::STATE_KEY).await?.is_some()
+    {
         tracing::warn!(
             "{} holds the demo's made-up data; set UPTAKE_STORE to keep yours apart",
             folder.location("")
@@ -122,9 +124,9 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     pub(crate) async fn copilot_seats(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
         let mut environment = Environment::new(Face::CommandLine, get);
-        let (store, config) = (environment.store(), environment.copilot_seats());
-        let (store, config) = environment.finish(store.zip(config))?;
-        let folder = open(store.store)?;
+        let (root, config) = (environment.folder(), environment.copilot_seats());
+        let (root, config) = environment.finish(root.zip(config))?;
+        let folder = Folder::new(root);
         let github = config.connect(&NoParameters, Arc::new(SystemClock)).await?;
         let outcome =
             copilot_seats::collect(&github, &config, self.ports(&folder), &self.trigger, &invocation()).await?;
@@ -133,9 +135,9 @@ impl Job<'_> {
 
     pub(crate) async fn mailer(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
         let mut environment = Environment::new(Face::CommandLine, get);
-        let (store, config) = (environment.store(), environment.mailer());
-        let (store, config) = environment.finish(store.zip(config))?;
-        let folder = open(store.store)?;
+        let (root, config) = (environment.folder(), environment.mailer());
+        let (root, config) = environment.finish(root.zip(config))?;
+        let folder = Folder::new(root);
         let outcome = mailer::deliver(&config, self.ports(&folder), &folder, &self.trigger, &invocation()).await?;
         Ok(outcome)
     }

@@ -145,18 +145,13 @@ pub enum Face {
     Lambda,
 }
 
-/// Where everything is kept.
+/// Where a Lambda keeps everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Store {
-    /// A folder; relative only as the command line's default.
-    Folder(PathBuf),
-    /// A bucket and the prefix of every key, without slashes at its ends.
-    Bucket {
-        /// The bucket.
-        bucket: String,
-        /// The prefix; empty for none.
-        prefix: String,
-    },
+pub struct Bucket {
+    /// The bucket.
+    pub name: String,
+    /// The prefix of every key, without slashes at its ends; empty for none.
+    pub prefix: String,
 }
 
 /// Everything wrong with the environment, one sentence a fault.
@@ -211,13 +206,6 @@ pub enum Credential {
     },
 }
 
-/// What every function needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreConfig {
-    /// Where everything is kept.
-    pub store: Store,
-}
-
 /// What `copilot-seats` needs.
 #[derive(Clone, Debug)]
 pub struct CopilotSeatsConfig {
@@ -266,49 +254,33 @@ impl<'a> Environment<'a> {
             .ok_or(ConfigFaults(self.faults))
     }
 
-    /// What every function needs.
-    pub fn store(&mut self) -> Option<StoreConfig> {
-        let sinks = self.text("UPTAKE_SINKS");
-        let wanted = match self.face {
-            Face::CommandLine => "local",
-            Face::Lambda => "aws",
+    /// Where the command line keeps everything: a folder, relative only as its default.
+    pub fn folder(&mut self) -> Option<PathBuf> {
+        self.sinks(
+            "local",
+            "the command line writes local sinks only; run the Lambda for AWS, or unset it",
+        );
+        let Some(text) = self.text("UPTAKE_STORE") else {
+            return Some(PathBuf::from("uptake-data"));
         };
-        if let Some(sinks) = sinks.filter(|sinks| sinks != wanted) {
-            self.fault(match (sinks.as_str(), self.face) {
-                ("aws", Face::CommandLine) => {
-                    "UPTAKE_SINKS=aws: the command line writes local sinks only; run the Lambda for AWS, or unset it".into()
-                }
-                ("local", Face::Lambda) => {
-                    "UPTAKE_SINKS=local: a Lambda has no folder to keep; use the command line for local sinks, or unset it".into()
-                }
-                _ => format!("UPTAKE_SINKS={sinks}: must be local or aws"),
-            });
-        }
-        let store = match (self.text("UPTAKE_STORE"), self.face) {
-            (None, Face::CommandLine) => Some(Store::Folder(PathBuf::from("uptake-data"))),
-            (None, Face::Lambda) => {
-                self.fault("UPTAKE_STORE is not set; set it to s3://bucket or s3://bucket/prefix".into());
-                None
-            }
-            (Some(text), face) => match (parse_store(&text), face) {
-                (Ok(Store::Bucket { .. }), Face::CommandLine) => {
-                    self.fault(format!("UPTAKE_STORE={text}: the command line works on file:///absolute/folder; a bucket belongs to the Lambdas"));
-                    None
-                }
-                (Ok(Store::Folder(_)), Face::Lambda) => {
-                    self.fault(format!(
-                        "UPTAKE_STORE={text}: a Lambda works on s3://bucket or s3://bucket/prefix"
-                    ));
-                    None
-                }
-                (Ok(store), _) => Some(store),
-                (Err(reason), _) => {
-                    self.fault(format!("UPTAKE_STORE={text}: {reason}"));
-                    None
-                }
-            },
+        parse_folder(&text)
+            .map_err(|reason| self.fault(format!("UPTAKE_STORE={text}: {reason}")))
+            .ok()
+    }
+
+    /// Where a Lambda keeps everything: a bucket.
+    pub fn bucket(&mut self) -> Option<Bucket> {
+        self.sinks(
+            "aws",
+            "a Lambda has no folder to keep; use the command line for local sinks, or unset it",
+        );
+        let Some(text) = self.text("UPTAKE_STORE") else {
+            self.fault("UPTAKE_STORE is not set; set it to s3://bucket or s3://bucket/prefix".into());
+            return None;
         };
-        Some(StoreConfig { store: store? })
+        parse_bucket(&text)
+            .map_err(|reason| self.fault(format!("UPTAKE_STORE={text}: {reason}")))
+            .ok()
     }
 
     /// What `copilot-seats` needs.
@@ -337,6 +309,17 @@ impl<'a> Environment<'a> {
             recipients,
             sender: sender?,
         })
+    }
+
+    /// Each face has its own sinks; naming the other's is a mistake worth a sentence.
+    fn sinks(&mut self, own: &str, otherwise: &str) {
+        match self.text("UPTAKE_SINKS").as_deref() {
+            Some(sinks @ ("local" | "aws")) if sinks != own => {
+                self.fault(format!("UPTAKE_SINKS={sinks}: {otherwise}"));
+            }
+            Some(sinks) if sinks != own => self.fault(format!("UPTAKE_SINKS={sinks}: must be local or aws")),
+            _ => {}
+        }
     }
 
     fn owners(&mut self) -> Vec<Owner> {
@@ -460,27 +443,29 @@ fn meaning(name: &str) -> &'static str {
         .map_or("", |variable| variable.meaning)
 }
 
-fn parse_store(text: &str) -> Result<Store, &'static str> {
-    if let Some(path) = text.strip_prefix("file://") {
-        let path = PathBuf::from(path);
-        return if path.is_absolute() {
-            Ok(Store::Folder(path))
-        } else {
-            Err("a folder is written file:///absolute/folder, with three slashes")
-        };
+fn parse_folder(text: &str) -> Result<PathBuf, &'static str> {
+    match text.strip_prefix("file://").map(PathBuf::from) {
+        Some(path) if path.is_absolute() => Ok(path),
+        Some(_) => Err("a folder is written file:///absolute/folder, with three slashes"),
+        None if text.starts_with("s3://") => {
+            Err("the command line works on file:///absolute/folder; a bucket belongs to the Lambdas")
+        }
+        None => Err("must be file:///absolute/folder"),
     }
-    if let Some(rest) = text.strip_prefix("s3://") {
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        return if bucket.is_empty() {
-            Err("the bucket is missing; write s3://bucket or s3://bucket/prefix")
-        } else {
-            Ok(Store::Bucket {
-                bucket: bucket.to_owned(),
-                prefix: prefix.trim_matches('/').to_owned(),
-            })
-        };
+}
+
+fn parse_bucket(text: &str) -> Result<Bucket, &'static str> {
+    let Some(rest) = text.strip_prefix("s3://") else {
+        return Err("a Lambda works on s3://bucket or s3://bucket/prefix");
+    };
+    let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if name.is_empty() {
+        return Err("the bucket is missing; write s3://bucket or s3://bucket/prefix");
     }
-    Err("must be file:///absolute/folder or s3://bucket[/prefix]")
+    Ok(Bucket {
+        name: name.to_owned(),
+        prefix: prefix.trim_matches('/').to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -520,7 +505,7 @@ mod tests {
                 ("UPTAKE_SMALLEST_GROUP", "few"),
             ],
             |environment| {
-                let store = environment.store();
+                let store = environment.bucket();
                 let seats = environment.copilot_seats();
                 let mailer = environment.mailer();
                 Some((store?, seats?, mailer?))
@@ -543,31 +528,54 @@ mod tests {
 
     #[test]
     fn a_store_is_a_folder_here_and_a_bucket_there() {
-        let store = |face, value| {
-            with(face, &[("UPTAKE_STORE", value)], |environment| environment.store()).map(|config| config.store)
+        let folder = |value| {
+            with(Face::CommandLine, &[("UPTAKE_STORE", value)], |environment| {
+                environment.folder()
+            })
         };
-        assert_eq!(
-            store(Face::CommandLine, "file:///data"),
-            Ok(Store::Folder("/data".into()))
-        );
-        assert_eq!(store(Face::CommandLine, ""), Ok(Store::Folder("uptake-data".into())));
-        let bucket = |prefix: &str| {
-            Ok(Store::Bucket {
-                bucket: "b".into(),
+        assert_eq!(folder("file:///data"), Ok("/data".into()));
+        assert_eq!(folder(""), Ok("uptake-data".into()));
+        let bucket = |value| {
+            with(Face::Lambda, &[("UPTAKE_STORE", value)], |environment| {
+                environment.bucket()
+            })
+        };
+        let expected = |prefix: &str| {
+            Ok(Bucket {
+                name: "b".into(),
                 prefix: prefix.into(),
             })
         };
-        assert_eq!(store(Face::Lambda, "s3://b"), bucket(""));
-        assert_eq!(store(Face::Lambda, "s3://b/p/q/"), bucket("p/q"));
-        for (face, value) in [
-            (Face::CommandLine, "s3://b"),
-            (Face::CommandLine, "file://data"),
-            (Face::Lambda, "file:///data"),
-            (Face::Lambda, ""),
-            (Face::Lambda, "s3:///p"),
-        ] {
-            assert!(store(face, value).is_err(), "{face:?} {value}");
+        assert_eq!(bucket("s3://b"), expected(""));
+        assert_eq!(bucket("s3://b/p/q/"), expected("p/q"));
+        for value in ["s3://b", "file://data", "data"] {
+            assert!(folder(value).is_err(), "{value}");
         }
+        for value in ["file:///data", "", "s3:///p", "b"] {
+            assert!(bucket(value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_sinks_of_the_other_face_are_refused() {
+        let folder = |value| {
+            with(Face::CommandLine, &[("UPTAKE_SINKS", value)], |environment| {
+                environment.folder()
+            })
+        };
+        assert!(folder("local").is_ok());
+        assert!(
+            folder("aws")
+                .unwrap_err()
+                .to_string()
+                .contains("run the Lambda for AWS")
+        );
+        assert!(
+            folder("paper")
+                .unwrap_err()
+                .to_string()
+                .contains("must be local or aws")
+        );
     }
 
     #[test]

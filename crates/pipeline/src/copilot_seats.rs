@@ -19,7 +19,7 @@ use uptake_upstream::github::{GitHub, Identity, Owner};
 use uptake_upstream::http::Patience;
 
 use crate::config::{CopilotSeatsConfig, Credential};
-use crate::dry_run::{ReadOnly, Silent};
+use crate::dry_run::{self, ReadOnly};
 use crate::known_accounts::{KnownAccounts, Need};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::ports::{Clock, Ports, Secrets};
@@ -68,11 +68,7 @@ pub async fn collect(
 ) -> Result<Outcome, PipelineError> {
     let files = ReadOnly(ports.files);
     let ports = if trigger.dry_run {
-        Ports {
-            files: &files,
-            metrics: &Silent,
-            ..ports
-        }
+        dry_run::ports(ports, &files)
     } else {
         ports
     };
@@ -85,12 +81,7 @@ pub async fn collect(
     };
     let mut outcome = collection.run(trigger).await?;
     if trigger.dry_run {
-        outcome.watermark = watermark::read(ports.files, FUNCTION).await?;
-        outcome.counts.stored = 0;
-        outcome.counts.published = 0;
-        outcome
-            .notes
-            .push("dry run: nothing was written or published".to_owned());
+        dry_run::correct(&mut outcome, ports.files).await?;
     }
     Ok(outcome)
 }
@@ -478,7 +469,7 @@ impl Collection<'_> {
         let pages = self
             .github
             .pages_to_keep(fetched.missing().is_empty())
-            .map_err(|error| unwritable(PAGES_KEY, &error))?;
+            .map_err(|error| PipelineError::state(PAGES_KEY, error))?;
         Ok(self.ports.files.write(PAGES_KEY, pages.into()).await?)
     }
 
@@ -501,7 +492,9 @@ impl Collection<'_> {
         if fetched.missing_seats.is_empty() {
             known.keep_only(&people.iter().map(|person| person.id).collect());
         }
-        let accounts = known.encode().map_err(|error| unwritable(ACCOUNTS_KEY, &error))?;
+        let accounts = known
+            .encode()
+            .map_err(|error| PipelineError::state(ACCOUNTS_KEY, error))?;
         Ok(self.ports.files.write(ACCOUNTS_KEY, accounts.into()).await?)
     }
 }
@@ -584,13 +577,6 @@ fn csv_key(day: Date, completeness: Completeness) -> String {
     match completeness {
         Completeness::Complete => format!("reports/{name}"),
         Completeness::Incomplete => format!("reports/{}", name.replace(".csv", ".incomplete.csv")),
-    }
-}
-
-fn unwritable(key: &str, error: &std::io::Error) -> PipelineError {
-    PipelineError::State {
-        key: key.to_owned(),
-        reason: error.to_string(),
     }
 }
 

@@ -78,10 +78,7 @@ pub async fn read(files: &dyn Files, key: &str) -> Result<Option<(Delivery, Vers
     };
     serde_json::from_slice(&bytes)
         .map(|delivery| Some((delivery, version)))
-        .map_err(|error| PipelineError::State {
-            key: key.to_owned(),
-            reason: error.to_string(),
-        })
+        .map_err(|error| PipelineError::state(key, error))
 }
 
 /// Claims the mail for this invocation; a conflict means that another one has it.

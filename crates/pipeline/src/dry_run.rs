@@ -4,7 +4,29 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uptake_domain::catalogue::Datum;
 
-use crate::ports::{Expected, File, Files, Letter, Mail, MailError, Metrics, PortError, Written};
+use crate::outcome::{Outcome, PipelineError};
+use crate::ports::{Expected, File, Files, Letter, Mail, MailError, Metrics, PortError, Ports, Written};
+use crate::watermark;
+
+/// The ports of a dry run: `files` in place of the store, and nobody to publish to.
+pub(crate) fn ports<'a>(ports: Ports<'a>, files: &'a ReadOnly<'a>) -> Ports<'a> {
+    Ports {
+        files,
+        metrics: &Silent,
+        ..ports
+    }
+}
+
+/// Takes back from an answer what a dry run only seemed to do.
+pub(crate) async fn correct(outcome: &mut Outcome, files: &dyn Files) -> Result<(), PipelineError> {
+    outcome.watermark = watermark::read(files, outcome.function).await?;
+    outcome.counts.stored = 0;
+    outcome.counts.published = 0;
+    outcome
+        .notes
+        .push("dry run: nothing was written, published or sent".to_owned());
+    Ok(())
+}
 
 /// Reads through, drops every write.
 pub(crate) struct ReadOnly<'a>(pub(crate) &'a dyn Files);

@@ -12,7 +12,7 @@ use uptake_domain::seats_digest::digest;
 use crate::config::MailerConfig;
 use crate::copilot_seats;
 use crate::deliveries::{self, Delivery, Mailing, State};
-use crate::dry_run::{ReadOnly, Silent};
+use crate::dry_run::{self, ReadOnly, Silent};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::ports::{Letter, Mail, MailError, PortError, Ports, Written};
 use crate::report_record::{self, Completeness, ReportRecord};
@@ -44,12 +44,7 @@ pub async fn deliver(
 ) -> Result<Outcome, PipelineError> {
     let files = ReadOnly(ports.files);
     let (ports, mail): (Ports<'_>, &dyn Mail) = if trigger.dry_run {
-        let ports = Ports {
-            files: &files,
-            metrics: &Silent,
-            ..ports
-        };
-        (ports, &Silent)
+        (dry_run::ports(ports, &files), &Silent)
     } else {
         (ports, mail)
     };
@@ -63,10 +58,7 @@ pub async fn deliver(
     };
     let mut outcome = mailer.run().await?;
     if trigger.dry_run {
-        outcome.watermark = watermark::read(ports.files, FUNCTION).await?;
-        outcome.counts.stored = 0;
-        outcome.counts.published = 0;
-        outcome.notes.push("dry run: nothing was sent or recorded".to_owned());
+        dry_run::correct(&mut outcome, ports.files).await?;
     }
     Ok(outcome)
 }
@@ -317,9 +309,8 @@ impl Mailer<'_> {
 
     async fn compose(&self, record: &ReportRecord) -> Result<SeatsMail, PipelineError> {
         let files = self.ports.files;
-        let csv = files.read(&record.csv_key).await?.ok_or_else(|| PipelineError::State {
-            key: record.csv_key.clone(),
-            reason: "the report's record names it, and it is not there".to_owned(),
+        let csv = files.read(&record.csv_key).await?.ok_or_else(|| {
+            PipelineError::state(&record.csv_key, "the report's record names it, and it is not there")
         })?;
         // A part compared with a whole would show changes that are none.
         let previous = match record.completeness {

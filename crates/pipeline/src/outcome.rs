@@ -1,5 +1,7 @@
 //! What a collection answers, whichever face started it, and why one fails.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use uptake_domain::calendar::{NotOneDay, Window};
@@ -96,6 +98,14 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
+    /// Something stored under `key` cannot be used.
+    pub(crate) fn state(key: &str, reason: impl fmt::Display) -> Self {
+        Self::State {
+            key: key.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
     /// One stable word that alarms group by.
     pub fn error_type(&self) -> &'static str {
         match self {

@@ -56,8 +56,5 @@ pub async fn read(files: &dyn Files, key: &str) -> Result<Vec<Quarantined>, Pipe
     serde_json::Deserializer::from_slice(&file.bytes)
         .into_iter()
         .collect::<Result<_, _>>()
-        .map_err(|error| PipelineError::State {
-            key: key.to_owned(),
-            reason: error.to_string(),
-        })
+        .map_err(|error| PipelineError::state(key, error))
 }

@@ -129,8 +129,5 @@ async fn read_key(files: &dyn Files, key: &str) -> Result<Option<ReportRecord>, 
 }
 
 fn decode(key: &str, file: &File) -> Result<ReportRecord, PipelineError> {
-    serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::State {
-        key: key.to_owned(),
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::state(key, error))
 }

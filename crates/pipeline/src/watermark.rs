@@ -50,8 +50,5 @@ pub async fn advance(files: &dyn Files, function: &str, to: Timestamp) -> Result
 fn decode(function: &str, file: &File) -> Result<Timestamp, PipelineError> {
     serde_json::from_slice::<Record>(&file.bytes)
         .map(|record| record.watermark)
-        .map_err(|error| PipelineError::State {
-            key: key(function),
-            reason: error.to_string(),
-        })
+        .map_err(|error| PipelineError::state(&key(function), error))
 }

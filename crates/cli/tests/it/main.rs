@@ -155,9 +155,13 @@ async fn each_ending_has_its_exit_code() {
     laptop.set("UPTAKE_GITHUB_API_URL", "http://api.github.com");
     laptop.set("UPTAKE_GITHUB_TOKEN", "");
     laptop.set("UPTAKE_SMALLEST_GROUP", "few");
+    let store = laptop.variables["UPTAKE_STORE"].clone();
+    laptop.set("UPTAKE_STORE", "s3://bucket");
     let ended = laptop.uptake(run).await;
+    laptop.set("UPTAKE_STORE", &store);
     assert_eq!(ended.code, 2);
     for fault in [
+        "UPTAKE_STORE",
         "UPTAKE_GITHUB_API_URL",
         "UPTAKE_GITHUB_TOKEN is not set",
         "UPTAKE_SMALLEST_GROUP",
