@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
-use uptake_domain::catalogue::{Datum, Namespace};
+use uptake_domain::catalogue::{Datum, Namespace, Reading};
 use uptake_pipeline::ports::{Metrics, PortError};
 
 use crate::service_error::port_error;
@@ -103,12 +103,22 @@ fn wire_datum(datum: &Datum) -> MetricDatum {
         .dimensions
         .iter()
         .map(|(dimension, value)| Dimension::builder().name(dimension.as_str()).value(value).build());
+    #[expect(clippy::cast_precision_loss, reason = "how often a value occurs is far below 2^53")]
+    let (value, values, counts) = match &datum.reading {
+        Reading::Value(value) => (Some(*value), None, None),
+        Reading::Distribution(values) => {
+            let (values, counts) = values.iter().map(|(value, count)| (*value, *count as f64)).unzip();
+            (None, Some(values), Some(counts))
+        }
+    };
     MetricDatum::builder()
         .metric_name(datum.spec.name)
         .set_dimensions(Some(dimensions.collect()))
         .timestamp(DateTime::from_millis(datum.timestamp.as_millisecond()))
         .unit(StandardUnit::from(datum.spec.unit.as_str()))
-        .value(datum.value)
+        .set_value(value)
+        .set_values(values)
+        .set_counts(counts)
         .build()
 }
 

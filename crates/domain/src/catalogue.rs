@@ -2,12 +2,16 @@
 //!
 //! `dashboards/metrics.json` and `docs/METRICS.md` are generated from [`ALL`].
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 /// CloudWatch accepts at most this many characters in a dimension value
 /// (`PutMetricData` reference, read 2026-11-21: 1 to 1,024); ours are cut well below so that a legend stays readable.
 const DIMENSION_VALUE_CHARACTERS: usize = 128;
+/// Distinct values that one datum may hold (`PutMetricData` reference, read 2026-11-22: "up to 150 unique values").
+pub const MOST_VALUES: usize = 150;
 
 /// A CloudWatch namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +20,8 @@ pub enum Namespace {
     Copilot,
     /// `Uptake/Pipeline`: how Uptake itself is doing.
     Pipeline,
+    /// `Uptake/Workflows`: GitHub Actions workflow runs.
+    Workflows,
 }
 
 impl Namespace {
@@ -24,6 +30,7 @@ impl Namespace {
         match self {
             Self::Copilot => "Uptake/Copilot",
             Self::Pipeline => "Uptake/Pipeline",
+            Self::Workflows => "Uptake/Workflows",
         }
     }
 }
@@ -33,6 +40,8 @@ impl Namespace {
 pub enum Unit {
     /// A number of things.
     Count,
+    /// A part of a hundred.
+    Percent,
     /// A duration in seconds.
     Seconds,
 }
@@ -42,6 +51,7 @@ impl Unit {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Count => "Count",
+            Self::Percent => "Percent",
             Self::Seconds => "Seconds",
         }
     }
@@ -55,6 +65,11 @@ pub enum Statistic {
     Maximum,
     /// The smallest value of the period.
     Minimum,
+    /// The mean of a distribution's values. A distribution repeated whole has the same mean.
+    Average,
+    /// What nine of ten values of a distribution do not exceed; any other percentile can be read as well. A distribution
+    /// repeated whole has the same percentiles.
+    P90,
 }
 
 impl Statistic {
@@ -63,6 +78,8 @@ impl Statistic {
         match self {
             Self::Maximum => "Maximum",
             Self::Minimum => "Minimum",
+            Self::Average => "Average",
+            Self::P90 => "p90",
         }
     }
 }
@@ -70,12 +87,16 @@ impl Statistic {
 /// What a series of a metric is about. None of these is ever a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dimension {
-    /// The assigning team's slug.
+    /// Copilot: the assigning team's slug. Workflows: the team that `repositories.yml` gives the repository to.
     Team,
     /// The editor last used with Copilot.
     Editor,
     /// The Uptake function that publishes the figure.
     Function,
+    /// A repository, as `owner/name`.
+    Repository,
+    /// How a run attempt ended, in GitHub's word.
+    Conclusion,
 }
 
 impl Dimension {
@@ -85,6 +106,8 @@ impl Dimension {
             Self::Team => "Team",
             Self::Editor => "Editor",
             Self::Function => "Function",
+            Self::Repository => "Repository",
+            Self::Conclusion => "Conclusion",
         }
     }
 }
@@ -113,6 +136,37 @@ pub struct MetricSpec {
 impl MetricSpec {
     /// One value of this metric for the window that begins at `window_start`.
     pub fn datum(&'static self, dimensions: Vec<(Dimension, String)>, window_start: Timestamp, value: f64) -> Datum {
+        self.reading(dimensions, window_start, Reading::Value(value))
+    }
+
+    /// All values of this metric in the window that begins at `window_start`, each with how often it occurs, as few data
+    /// as hold them. No values, no data: a percentile of nothing is nothing.
+    pub fn distribution(
+        &'static self,
+        dimensions: &[(Dimension, String)],
+        window_start: Timestamp,
+        values: &BTreeMap<u64, u64>,
+    ) -> Vec<Datum> {
+        #[expect(clippy::cast_precision_loss, reason = "seconds and percents are far below 2^53")]
+        let values: Vec<(f64, u64)> = values.iter().map(|(value, count)| (*value as f64, *count)).collect();
+        values
+            .chunks(MOST_VALUES)
+            .map(|values| {
+                self.reading(
+                    dimensions.to_vec(),
+                    window_start,
+                    Reading::Distribution(values.to_vec()),
+                )
+            })
+            .collect()
+    }
+
+    fn reading(
+        &'static self,
+        dimensions: Vec<(Dimension, String)>,
+        window_start: Timestamp,
+        reading: Reading,
+    ) -> Datum {
         let dimensions = dimensions
             .into_iter()
             .map(|(dimension, value)| (dimension, dimension_value(&value)))
@@ -121,12 +175,21 @@ impl MetricSpec {
             spec: self,
             dimensions,
             timestamp: window_start,
-            value,
+            reading,
         }
     }
 }
 
-/// One value of one series, ready to publish.
+/// What a datum tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// One value.
+    Value(f64),
+    /// Distinct values, at most [`MOST_VALUES`], each with how often it occurs. Unlike a mean, it has percentiles.
+    Distribution(Vec<(f64, u64)>),
+}
+
+/// One value, or part of the distribution, of one series, ready to publish.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Datum {
     /// The metric.
@@ -135,8 +198,8 @@ pub struct Datum {
     pub dimensions: Vec<(Dimension, String)>,
     /// Start of the window the value is about.
     pub timestamp: Timestamp,
-    /// The value, in the metric's unit.
-    pub value: f64,
+    /// What it tells, in the metric's unit.
+    pub reading: Reading,
 }
 
 impl Datum {

@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 use uptake_domain::catalogue::Datum;
 use uptake_domain::recipients::Recipient;
 pub use uptake_upstream::clock::{Clock, SystemClock};
@@ -95,6 +97,47 @@ pub trait Files: Send + Sync {
 pub trait Metrics: Send + Sync {
     /// Publishes every datum, or says that it could not.
     async fn publish(&self, data: &[Datum]) -> Result<(), PortError>;
+}
+
+/// A log stream: where it lies, and how long its group keeps events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStream {
+    /// The group, such as `/uptake/workflow-runs-2026-11-16_2026-11-22`.
+    pub group: String,
+    /// The stream within it.
+    pub name: String,
+    /// Days the group keeps events, if it is made for this stream.
+    pub retention_days: u16,
+}
+
+/// One event: an instant and a flat JSON object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogEvent {
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// What happened.
+    pub message: Map<String, Value>,
+}
+
+/// Events that the log service turned down one by one while it took the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RejectedEvents {
+    /// More than 14 days old.
+    pub too_old: u64,
+    /// Too far in the future.
+    pub too_new: u64,
+    /// Older than the group keeps events.
+    pub expired: u64,
+}
+
+/// Where events go: CloudWatch Logs, or JSON lines of the same shape.
+#[async_trait]
+pub trait Logs: Send + Sync {
+    /// The events of a stream in order of time; none where there is no such stream.
+    async fn read(&self, stream: &LogStream) -> Result<Vec<LogEvent>, PortError>;
+
+    /// Appends the events, and makes group and stream first where they are missing.
+    async fn write(&self, stream: &LogStream, events: &[LogEvent]) -> Result<RejectedEvents, PortError>;
 }
 
 /// A mail to one person, ready to hand over.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 use uptake_domain::calendar::day_of;
-use uptake_domain::catalogue::Datum;
+use uptake_domain::catalogue::{Datum, Reading};
 use uptake_pipeline::ports::{Metrics, PortError};
 
 use super::{Folder, failed};
@@ -47,12 +47,20 @@ fn line(datum: &Datum) -> Value {
         .iter()
         .map(|(dimension, value)| (dimension.as_str().to_owned(), value.as_str().into()))
         .collect();
-    json!({
+    let mut line = json!({
         "namespace": datum.spec.namespace.as_str(),
         "metric_name": datum.spec.name,
         "dimensions": dimensions,
         "timestamp": datum.timestamp,
         "unit": datum.spec.unit.as_str(),
-        "value": datum.value,
-    })
+    });
+    match &datum.reading {
+        Reading::Value(value) => line["value"] = json!(value),
+        Reading::Distribution(values) => {
+            let (values, counts): (Vec<f64>, Vec<u64>) = values.iter().copied().unzip();
+            line["values"] = json!(values);
+            line["counts"] = json!(counts);
+        }
+    }
+    line
 }
