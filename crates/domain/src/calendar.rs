@@ -1,12 +1,15 @@
 //! Days and windows in UTC: which stretch of time a trigger stands for, and whether it came too late.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 /// How often the scheduler offers a function its work, daily functions included.
 pub const OFFERED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// An hour.
+pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A stretch of time from `from` (included) to `to` (excluded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,19 @@ impl Window {
         }
     }
 
+    /// The whole UTC hour that begins at `start`.
+    pub fn of_hour(start: Timestamp) -> Self {
+        Self {
+            from: start,
+            to: start + HOUR,
+        }
+    }
+
+    /// Whether the instant lies in the window.
+    pub fn contains(self, instant: Timestamp) -> bool {
+        self.from <= instant && instant < self.to
+    }
+
     /// The day this window is, when it is exactly one UTC day.
     pub fn as_day(self) -> Result<Date, NotOneDay> {
         let day = day_of(self.from);
@@ -60,6 +76,23 @@ pub fn day_of(instant: Timestamp) -> Date {
 pub fn start_of(day: Date) -> Timestamp {
     // Only the last days of the year 9999 have no instant; they stay the last.
     TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
+}
+
+/// The beginning of the UTC hour an instant falls into.
+pub fn start_of_hour(instant: Timestamp) -> Timestamp {
+    let midnight = start_of(day_of(instant));
+    midnight + SignedDuration::from_hours(instant.duration_since(midnight).as_hours())
+}
+
+/// The beginnings of the whole hours from `from` to `to`, both of which begin one.
+pub fn hours(from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> {
+    std::iter::successors(Some(from), |hour| Some(*hour + HOUR)).take_while(move |hour| *hour < to)
+}
+
+/// The first and the last day of the week that holds `day`, for weeks that begin with `starts_on`.
+pub fn week_of(day: Date, starts_on: Weekday) -> (Date, Date) {
+    let first = day.saturating_sub(i32::from(day.weekday().since(starts_on)).days());
+    (first, first.saturating_add(6.days()))
 }
 
 /// Whether a trigger scheduled for `scheduled_at` came later than its period, so that the one after it was already due.
@@ -134,6 +167,34 @@ mod tests {
             days_missed(Some(at("2026-11-18T00:00:00Z")), day),
             [date(2026, 11, 18), date(2026, 11, 19)]
         );
+    }
+
+    #[test]
+    fn a_week_holds_its_day_and_begins_where_it_is_told_to() {
+        let sunday = date(2026, 11, 22);
+        for (starts_on, first, last) in [
+            (Weekday::Monday, date(2026, 11, 16), date(2026, 11, 22)),
+            (Weekday::Sunday, date(2026, 11, 22), date(2026, 11, 28)),
+            (Weekday::Saturday, date(2026, 11, 21), date(2026, 11, 27)),
+        ] {
+            assert_eq!(week_of(sunday, starts_on), (first, last), "{starts_on:?}");
+        }
+    }
+
+    #[test]
+    fn hours_begin_on_the_hour() {
+        assert_eq!(start_of_hour(at("2026-11-20T06:59:59.9Z")), at("2026-11-20T06:00:00Z"));
+        assert_eq!(start_of_hour(at("2026-11-20T06:00:00Z")), at("2026-11-20T06:00:00Z"));
+        let listed: Vec<_> = hours(at("2026-11-20T22:00:00Z"), at("2026-11-21T01:00:00Z")).collect();
+        assert_eq!(
+            listed,
+            [
+                at("2026-11-20T22:00:00Z"),
+                at("2026-11-20T23:00:00Z"),
+                at("2026-11-21T00:00:00Z")
+            ]
+        );
+        assert_eq!(hours(at("2026-11-20T22:00:00Z"), at("2026-11-20T22:00:00Z")).count(), 0);
     }
 
     #[test]

@@ -232,6 +232,11 @@ const HOURLY: u32 = 3_600;
 
 /// The dimension sets of a seat metric.
 const BY_TEAM_AND_EDITOR: &[&[Dimension]] = &[&[], &[Dimension::Team], &[Dimension::Editor]];
+/// The dimension sets of a metric of workflow runs.
+const BY_TEAM: &[&[Dimension]] = &[&[], &[Dimension::Team]];
+const BY_TEAM_AND_CONCLUSION: &[&[Dimension]] = &[&[], &[Dimension::Team], &[Dimension::Conclusion]];
+const BY_TEAM_AND_REPOSITORY: &[&[Dimension]] = &[&[], &[Dimension::Team], &[Dimension::Repository]];
+const BY_REPOSITORY: &[&[Dimension]] = &[&[Dimension::Repository]];
 /// The dimension set of a metric about Uptake itself.
 const BY_FUNCTION: &[&[Dimension]] = &[&[Dimension::Function]];
 
@@ -245,6 +250,38 @@ const fn seats(name: &'static str, description: &'static str) -> MetricSpec {
         period_seconds: DAILY,
         description,
         internal: false,
+    }
+}
+
+/// An hourly counter of workflow runs.
+const fn workflows(
+    name: &'static str,
+    dimensions: &'static [&'static [Dimension]],
+    description: &'static str,
+) -> MetricSpec {
+    MetricSpec {
+        namespace: Namespace::Workflows,
+        name,
+        unit: Unit::Count,
+        statistic: Statistic::Maximum,
+        dimensions,
+        period_seconds: HOURLY,
+        description,
+        internal: false,
+    }
+}
+
+/// The same metric once a day and by repository: three hundred series an hour would cost as much as all others together.
+const fn by_repository(hourly: &'static MetricSpec, description: &'static str) -> MetricSpec {
+    MetricSpec {
+        namespace: hourly.namespace,
+        name: hourly.name,
+        unit: hourly.unit,
+        statistic: hourly.statistic,
+        dimensions: BY_REPOSITORY,
+        period_seconds: DAILY,
+        description,
+        internal: hourly.internal,
     }
 }
 
@@ -341,6 +378,27 @@ pub static TRIGGERS_PAST_DUE: MetricSpec = pipeline(
     Statistic::Maximum,
     "1 when the trigger was delivered more than its period after its scheduled time, else 0.",
 );
+/// Attempts whose jobs are not read yet.
+pub static ATTEMPTS_PENDING: MetricSpec = pipeline(
+    "AttemptsPending",
+    Unit::Count,
+    Statistic::Maximum,
+    "Run attempts that have ended and whose jobs are not read yet: the rate budget keeps a fifth in reserve, or the deadline came first.",
+);
+/// Attempts that came too late for CloudWatch.
+pub static ATTEMPTS_TOO_OLD: MetricSpec = pipeline(
+    "AttemptsTooOld",
+    Unit::Count,
+    Statistic::Maximum,
+    "Run attempts recorded by the invocation that ended longer ago than CloudWatch takes data for (14 days): they are kept in the store and missing in metrics and log groups.",
+);
+/// Events the log service turned down.
+pub static LOG_EVENTS_REJECTED: MetricSpec = pipeline(
+    "LogEventsRejected",
+    Unit::Count,
+    Statistic::Maximum,
+    "Log events that CloudWatch Logs turned down one by one, for their age or their time.",
+);
 /// Mails handed over.
 pub static MAILS_SENT: MetricSpec = pipeline(
     "MailsSent",
@@ -363,7 +421,126 @@ pub static MAILS_IN_DOUBT: MetricSpec = pipeline(
     "Mails of the report whose hand-over was begun and never confirmed. They are not sent again until an operator says so.",
 );
 
-/// The whole catalogue, in the order of `dashboards/metrics.json`: by namespace, then by name.
+/// Run attempts.
+pub static RUN_ATTEMPTS: MetricSpec = workflows(
+    "RunAttempts",
+    BY_TEAM_AND_CONCLUSION,
+    "Attempts of workflow runs that ended in the hour; a re-run is an attempt of its own. By `Conclusion` in GitHub's own words, also those Uptake does not know.",
+);
+/// The same by repository.
+pub static REPOSITORY_RUN_ATTEMPTS: MetricSpec = by_repository(
+    &RUN_ATTEMPTS,
+    "Attempts of the repository's workflow runs that ended on the day.",
+);
+/// Run attempts that ended badly.
+pub static FAILED_RUN_ATTEMPTS: MetricSpec = workflows(
+    "FailedRunAttempts",
+    BY_TEAM,
+    "Run attempts that ended in the hour with `failure`, `timed_out` or `startup_failure`.",
+);
+/// The same by repository.
+pub static REPOSITORY_FAILED_RUN_ATTEMPTS: MetricSpec = by_repository(
+    &FAILED_RUN_ATTEMPTS,
+    "The repository's run attempts that ended on the day with `failure`, `timed_out` or `startup_failure`.",
+);
+/// Second and later attempts.
+pub static RE_RUNS: MetricSpec = workflows(
+    "ReRuns",
+    BY_TEAM,
+    "Second and later attempts among the run attempts of the hour.",
+);
+/// The same by repository.
+pub static REPOSITORY_RE_RUNS: MetricSpec = by_repository(
+    &RE_RUNS,
+    "Second and later attempts among the repository's run attempts of the day.",
+);
+/// Minutes on runners.
+pub static RUNNER_MINUTES: MetricSpec = workflows(
+    "RunnerMinutes",
+    BY_TEAM,
+    "Minutes that jobs of the hour's run attempts ran, each job rounded up as GitHub bills it, before multipliers; self-hosted runners included. All minutes of an attempt count in the hour in which it ended.",
+);
+/// The same by repository.
+pub static REPOSITORY_RUNNER_MINUTES: MetricSpec = by_repository(
+    &RUNNER_MINUTES,
+    "Minutes that jobs of the repository's run attempts of the day ran, each job rounded up.",
+);
+/// Runs that hang.
+pub static STUCK_RUNS: MetricSpec = workflows(
+    "StuckRuns",
+    BY_TEAM,
+    "Run attempts that at the end of the hour had been in the queue, in progress or waiting for an approval for more than `UPTAKE_STUCK_MINUTES`.",
+);
+/// The same by repository.
+pub static REPOSITORY_STUCK_RUNS: MetricSpec = by_repository(
+    &STUCK_RUNS,
+    "The most run attempts of the repository that were stuck at the end of one hour of the day.",
+);
+/// Part that ended well.
+pub static SUCCESS_RATE: MetricSpec = MetricSpec {
+    unit: Unit::Percent,
+    statistic: Statistic::Average,
+    ..workflows(
+        "SuccessRate",
+        BY_TEAM,
+        "Of the hour's run attempts that succeeded or failed, the percentage that succeeded; cancelled and skipped ones are neither. A distribution of 100 and 0, so that `Average` over any span weighs every attempt alike. No value when nothing was decided.",
+    )
+};
+/// The same by repository.
+pub static REPOSITORY_SUCCESS_RATE: MetricSpec = by_repository(
+    &SUCCESS_RATE,
+    "Of the repository's run attempts of the day that succeeded or failed, the percentage that succeeded. No value when nothing was decided.",
+);
+/// How long runs take.
+pub static RUN_DURATION: MetricSpec = MetricSpec {
+    unit: Unit::Seconds,
+    statistic: Statistic::P90,
+    ..workflows(
+        "RunDuration",
+        BY_TEAM,
+        "Seconds from the start of the first job to the end of the last one, of each run attempt that ended in the hour: a distribution, for any percentile. No value when nothing ended.",
+    )
+};
+/// The same by repository.
+pub static REPOSITORY_RUN_DURATION: MetricSpec = by_repository(
+    &RUN_DURATION,
+    "Seconds from the start of the first job to the end of the last one, of each of the repository's run attempts of the day.",
+);
+/// How long runs wait.
+pub static QUEUE_TIME: MetricSpec = MetricSpec {
+    unit: Unit::Seconds,
+    statistic: Statistic::P90,
+    ..workflows(
+        "QueueTime",
+        BY_TEAM,
+        "Seconds from the start of the attempt to the start of its first job, of each run attempt with jobs that ended in the hour: a distribution, for any percentile.",
+    )
+};
+/// The same by repository.
+pub static REPOSITORY_QUEUE_TIME: MetricSpec = by_repository(
+    &QUEUE_TIME,
+    "Seconds from the start of the attempt to the start of its first job, of each of the repository's run attempts of the day.",
+);
+/// Workflows in use.
+pub static ACTIVE_WORKFLOWS: MetricSpec = MetricSpec {
+    period_seconds: DAILY,
+    ..workflows(
+        "ActiveWorkflows",
+        BY_TEAM_AND_REPOSITORY,
+        "Enabled workflows with a run in the `UPTAKE_INACTIVE_DAYS` days that end with the day.",
+    )
+};
+/// Workflows not in use.
+pub static INACTIVE_WORKFLOWS: MetricSpec = MetricSpec {
+    period_seconds: DAILY,
+    ..workflows(
+        "InactiveWorkflows",
+        BY_TEAM_AND_REPOSITORY,
+        "Enabled workflows without a run in the `UPTAKE_INACTIVE_DAYS` days that end with the day.",
+    )
+};
+
+/// The whole catalogue, in the order of `dashboards/metrics.json`: by namespace, then by name, then by period.
 pub static ALL: &[&MetricSpec] = &[
     &SEATS,
     &SEATS_ACTIVE_28_DAYS,
@@ -371,8 +548,11 @@ pub static ALL: &[&MetricSpec] = &[
     &SEATS_IDLE,
     &SEATS_NEVER_USED,
     &SEATS_PENDING_CANCELLATION,
+    &ATTEMPTS_PENDING,
+    &ATTEMPTS_TOO_OLD,
     &COLLECTIONS_COMPLETED,
     &COLLECTIONS_INCOMPLETE,
+    &LOG_EVENTS_REJECTED,
     &MAILS_IN_DOUBT,
     &MAILS_REFUSED,
     &MAILS_SENT,
@@ -381,6 +561,24 @@ pub static ALL: &[&MetricSpec] = &[
     &TRIGGERS_PAST_DUE,
     &UPSTREAM_REQUESTS,
     &WATERMARK_LAG,
+    &ACTIVE_WORKFLOWS,
+    &FAILED_RUN_ATTEMPTS,
+    &REPOSITORY_FAILED_RUN_ATTEMPTS,
+    &INACTIVE_WORKFLOWS,
+    &QUEUE_TIME,
+    &REPOSITORY_QUEUE_TIME,
+    &RE_RUNS,
+    &REPOSITORY_RE_RUNS,
+    &RUN_ATTEMPTS,
+    &REPOSITORY_RUN_ATTEMPTS,
+    &RUN_DURATION,
+    &REPOSITORY_RUN_DURATION,
+    &RUNNER_MINUTES,
+    &REPOSITORY_RUNNER_MINUTES,
+    &STUCK_RUNS,
+    &REPOSITORY_STUCK_RUNS,
+    &SUCCESS_RATE,
+    &REPOSITORY_SUCCESS_RATE,
 ];
 
 impl Serialize for MetricSpec {
@@ -422,8 +620,14 @@ mod tests {
     fn the_catalogue_lists_every_declared_metric_once_and_in_order() {
         let declared = include_str!("catalogue.rs").matches("\npub static ").count() - 1;
         assert_eq!(ALL.len(), declared, "add the new metric to ALL");
-        let names: Vec<_> = ALL.iter().map(|spec| (spec.namespace, spec.name)).collect();
-        assert!(names.is_sorted(), "keep ALL sorted by namespace and name");
+        let names: Vec<_> = ALL
+            .iter()
+            .map(|spec| (spec.namespace, spec.name, spec.period_seconds))
+            .collect();
+        assert!(
+            names.is_sorted_by(|a, b| a < b),
+            "keep ALL sorted by namespace, name and period, each once"
+        );
     }
 
     #[test]

@@ -181,6 +181,7 @@ fn keep_most_used(groups: BTreeMap<String, BTreeSet<usize>>) -> BTreeMap<String,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Reading;
     use crate::seat::tests::seat;
     use crate::seat::{Seat, assignees};
     use jiff::civil::date;
@@ -232,14 +233,14 @@ mod tests {
         let value = |dimension: Dimension, name: &str| {
             data.iter()
                 .find(|datum| datum.spec == &SEATS && datum.dimensions == [(dimension, name.to_owned())])
-                .map(|datum| datum.value)
+                .map(|datum| datum.reading.clone())
         };
-        assert_eq!(value(Dimension::Team, "red"), Some(5.0));
-        assert_eq!(value(Dimension::Team, "empty"), Some(0.0));
-        assert_eq!(value(Dimension::Team, "other"), Some(2.0));
+        assert_eq!(value(Dimension::Team, "red"), Some(Reading::Value(5.0)));
+        assert_eq!(value(Dimension::Team, "empty"), Some(Reading::Value(0.0)));
+        assert_eq!(value(Dimension::Team, "other"), Some(Reading::Value(2.0)));
         assert_eq!(value(Dimension::Team, "tiny"), None);
-        assert_eq!(value(Dimension::Editor, "vim"), Some(0.0));
-        assert_eq!(value(Dimension::Editor, "vscode"), Some(7.0));
+        assert_eq!(value(Dimension::Editor, "vim"), Some(Reading::Value(0.0)));
+        assert_eq!(value(Dimension::Editor, "vscode"), Some(Reading::Value(7.0)));
         assert!(data.iter().all(Datum::is_catalogued));
         assert!(data.iter().all(|datum| datum.timestamp == start_of(DAY)));
         assert_eq!(
