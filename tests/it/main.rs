@@ -10,5 +10,6 @@ mod aws_face;
 mod enterprise;
 mod mailing;
 mod moto;
+mod moto_logs;
 mod runtime_api;
 mod seats;

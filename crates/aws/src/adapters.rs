@@ -9,6 +9,7 @@ use uptake_pipeline::config;
 use uptake_pipeline::ports::{Clock, Ports, SystemClock, Unwatched};
 
 use crate::cloudwatch::CloudWatch;
+use crate::cloudwatch_logs::CloudWatchLogs;
 use crate::s3::Bucket;
 use crate::ses::Ses;
 use crate::ssm::ParameterStore;
@@ -25,6 +26,8 @@ pub struct Adapters {
     pub files: Bucket,
     /// The figures.
     pub metrics: CloudWatch,
+    /// The events.
+    pub logs: CloudWatchLogs,
     /// Mails.
     pub mail: Ses,
     /// Secrets.
@@ -49,6 +52,7 @@ impl Adapters {
         Self {
             files: Bucket::new(s3_client(&config), bucket.name, &bucket.prefix),
             metrics: CloudWatch::new(aws_sdk_cloudwatch::Client::new(&config)),
+            logs: CloudWatchLogs::new(aws_sdk_cloudwatchlogs::Client::new(&config)),
             mail: Ses::new(&config),
             secrets: ParameterStore::new(aws_sdk_ssm::Client::new(&config)),
             clock: Arc::new(SystemClock),

@@ -23,11 +23,13 @@ const LIMITS: Limits = Limits {
     bytes: 1_000_000,
 };
 
-/// Upper bounds of what the query protocol adds to the texts of a request, of a datum and of a dimension, and the most
-/// bytes a character of a text takes once it is percent-encoded. A test holds them against a real request.
+/// Upper bounds of what the query protocol adds to the texts of a request, of a datum and of a dimension, of what it makes
+/// of a distribution's value and its count, and of the bytes a character of a text takes once it is percent-encoded. A test
+/// holds them against real requests.
 const REQUEST_BYTES: usize = 256;
 const DATUM_BYTES: usize = 256;
 const DIMENSION_BYTES: usize = 128;
+const VALUE_BYTES: usize = 132;
 const CHARACTER_BYTES: usize = 3;
 
 /// `CloudWatch` in the function's own account and region.
@@ -66,7 +68,7 @@ impl Metrics for CloudWatch {
 
 /// The data as requests: each of one namespace and within the limits, the order within a namespace kept.
 ///
-/// A datum that is over the limit by itself goes alone; the catalogue cuts texts far below that.
+/// A datum that is over the limit by itself goes alone; the catalogue keeps texts and distributions far below that.
 fn batches(data: &[Datum], limits: Limits) -> Vec<(Namespace, Vec<&Datum>)> {
     let mut data: Vec<&Datum> = data.iter().collect();
     data.sort_by_key(|datum| datum.spec.namespace);
@@ -95,7 +97,11 @@ fn size(datum: &Datum) -> usize {
     let dimensions: usize = dimensions
         .map(|(dimension, value)| DIMENSION_BYTES + CHARACTER_BYTES * (dimension.as_str().len() + value.len()))
         .sum();
-    DATUM_BYTES + CHARACTER_BYTES * (datum.spec.name.len() + datum.spec.unit.as_str().len()) + dimensions
+    let values = match &datum.reading {
+        Reading::Value(_) => 0,
+        Reading::Distribution(values) => VALUE_BYTES * values.len(),
+    };
+    DATUM_BYTES + CHARACTER_BYTES * (datum.spec.name.len() + datum.spec.unit.as_str().len()) + dimensions + values
 }
 
 fn wire_datum(datum: &Datum) -> MetricDatum {
@@ -128,7 +134,7 @@ mod tests {
     use crate::loopback::Loopback;
     use jiff::Timestamp;
     use proptest::prelude::*;
-    use uptake_domain::catalogue::{ALL, Dimension};
+    use uptake_domain::catalogue::{ALL, Dimension, MOST_VALUES};
 
     fn datum(spec: usize, text: &str, value: u32) -> Datum {
         ALL[spec % ALL.len()].datum(
@@ -136,6 +142,17 @@ mod tests {
             Timestamp::UNIX_EPOCH,
             value.into(),
         )
+    }
+
+    /// A distribution of as many values, all as long as numbers get.
+    fn distribution(spec: usize, text: &str, values: usize) -> Datum {
+        let reading = (0_u32..)
+            .take(values)
+            .map(|value| (-1e-300 / (3.0 + f64::from(value)), u64::MAX));
+        Datum {
+            reading: Reading::Distribution(reading.collect()),
+            ..datum(spec, text, 0)
+        }
     }
 
     fn of_namespace<'a>(data: impl IntoIterator<Item = &'a Datum>, namespace: Namespace) -> Vec<&'a Datum> {
@@ -147,11 +164,17 @@ mod tests {
     proptest! {
         #[test]
         fn every_datum_travels_once_in_order_and_no_request_is_over_the_limits(
-            data in prop::collection::vec((0..20_usize, "[a-z]{1,128}", 0..9_u32), 0..60),
+            data in prop::collection::vec((0..40_usize, "[a-z]{1,128}", 0..9_u32, 0..9_usize), 0..60),
             most_data in 1..20_usize,
-            most_bytes in 1_200..9_000_usize,
+            most_bytes in 2_400..9_000_usize,
         ) {
-            let data: Vec<Datum> = data.iter().map(|(spec, text, value)| datum(*spec, text, *value)).collect();
+            let data: Vec<Datum> = data
+                .iter()
+                .map(|(spec, text, value, values)| match values {
+                    0 => datum(*spec, text, *value),
+                    _ => distribution(*spec, text, *values),
+                })
+                .collect();
             let batches = batches(&data, Limits { data: most_data, bytes: most_bytes });
             for (namespace, batch) in &batches {
                 prop_assert!(batch.len() <= most_data && !batch.is_empty());
@@ -159,7 +182,7 @@ mod tests {
                 prop_assert!(batch.iter().all(|datum| datum.spec.namespace == *namespace));
             }
             let sent: Vec<&Datum> = batches.into_iter().flat_map(|(_, batch)| batch).collect();
-            for namespace in [Namespace::Copilot, Namespace::Pipeline] {
+            for namespace in [Namespace::Copilot, Namespace::Pipeline, Namespace::Workflows] {
                 prop_assert_eq!(of_namespace(sent.iter().copied(), namespace), of_namespace(&data, namespace));
             }
             prop_assert_eq!(sent.len(), data.len());
@@ -180,17 +203,26 @@ mod tests {
         let config = aws_sdk_cloudwatch::config::Builder::from(&service.sdk_config())
             .disable_request_compression(true)
             .build();
-        let data: Vec<Datum> = (0..1_000).map(|value| datum(0, &"/".repeat(128), value)).collect();
-        let answer = CloudWatch::new(Client::from_conf(config)).publish(&data).await;
-        assert!(answer.is_ok(), "{answer:?}");
-        let requests = service.requests();
-        assert_eq!(requests.len(), 1);
-        let reckoned = REQUEST_BYTES + data.iter().map(size).sum::<usize>();
-        let real = requests[0].len();
-        assert!(
-            real <= reckoned && reckoned < 2 * real,
-            "{real} bytes, reckoned {reckoned}"
-        );
+        let metrics = CloudWatch::new(Client::from_conf(config));
+        let text = "/".repeat(128);
+        let requests: [Vec<Datum>; 3] = [
+            (0..1_000).map(|value| datum(0, &text, value)).collect(),
+            // The most values a datum may hold, and the most data that may hold several.
+            vec![distribution(0, &text, MOST_VALUES); 45],
+            vec![distribution(0, "/", 3); 1_000],
+        ];
+        for (number, data) in requests.iter().enumerate() {
+            let answer = metrics.publish(data).await;
+            assert!(answer.is_ok(), "{answer:?}");
+            let sent = service.requests();
+            assert_eq!(sent.len(), number + 1);
+            let reckoned = REQUEST_BYTES + data.iter().map(size).sum::<usize>();
+            let real = sent[number].len();
+            assert!(
+                real <= reckoned && reckoned <= LIMITS.bytes && reckoned < 2 * real,
+                "{number}: {real} bytes, reckoned {reckoned}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod cloudwatch;
+pub mod cloudwatch_logs;
 pub mod lambda;
 #[cfg(test)]
 mod loopback;

@@ -1,4 +1,4 @@
-//! A service on loopback for tests: gives one canned answer, and remembers the bodies it got.
+//! A service on loopback for tests: gives canned answers, and remembers the bodies it got.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,12 +24,21 @@ pub(crate) struct Loopback {
 impl Loopback {
     /// Answers every request with this status and body.
     pub(crate) async fn answering(status: u16, body: impl Into<Bytes>) -> Self {
+        Self::answering_in_turn(vec![(status, body)]).await
+    }
+
+    /// Answers the first request with the first status and body and so on, and goes on with the last.
+    pub(crate) async fn answering_in_turn(answers: Vec<(u16, impl Into<Bytes>)>) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
-        let (status, body) = (StatusCode::from_u16(status).unwrap(), body.into());
+        let answers: Vec<(StatusCode, Bytes)> = answers
+            .into_iter()
+            .map(|(status, body)| (StatusCode::from_u16(status).unwrap(), body.into()))
+            .collect();
         let app = Router::new().fallback(async move |request: Bytes| {
-            seen.lock().unwrap().push(request);
-            (status, body.clone())
+            let mut seen = seen.lock().unwrap();
+            seen.push(request);
+            answers[seen.len().min(answers.len()) - 1].clone()
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

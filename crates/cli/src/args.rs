@@ -52,6 +52,8 @@ pub enum Function {
     CopilotSeats,
     /// One mail per report and person
     Mailer,
+    /// Workflow runs from GitHub: log events, metrics and history; --date takes the day's 24 hours
+    WorkflowMetrics,
 }
 
 /// `uptake run`.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
-use uptake_domain::calendar::{day_of, start_of};
+use uptake_domain::calendar::{Window, day_of, start_of};
 use uptake_pipeline::config::{ConfigFaults, Environment, Face};
 use uptake_pipeline::outcome::{Outcome, Status};
 use uptake_pipeline::ports::{Clock, Files, Ports, SystemClock};
 use uptake_pipeline::trigger::{Invocation, Trigger};
-use uptake_pipeline::{copilot_seats, mailer, report_record};
+use uptake_pipeline::{copilot_seats, mailer, report_record, workflow_metrics};
 use uptake_upstream::clock::Deadline;
 use uuid::Uuid;
 
@@ -87,6 +87,7 @@ async fn collect(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Res
     match run.function {
         Function::CopilotSeats => job.copilot_seats(get).await,
         Function::Mailer => job.mailer(get).await,
+        Function::WorkflowMetrics => job.workflow_metrics(get).await,
     }
 }
 
@@ -104,7 +105,11 @@ fn trigger(run: &Run) -> Trigger {
         resend: run.resend,
         replace: match run.function {
             Function::CopilotSeats => run.at.is_none(),
-            Function::Mailer => run.date.is_some(),
+            Function::Mailer | Function::WorkflowMetrics => run.date.is_some(),
+        },
+        window: match (run.function, run.date) {
+            (Function::WorkflowMetrics, Some(date)) => Some(Window::of_day(date)),
+            _ => None,
         },
         ..Trigger::at(scheduled_time)
     }
@@ -130,6 +135,17 @@ impl Job<'_> {
         let github = config.connect(&NoParameters, Arc::new(SystemClock)).await?;
         let outcome =
             copilot_seats::collect(&github, &config, self.ports(&folder), &self.trigger, &invocation()).await?;
+        Ok(outcome)
+    }
+
+    pub(crate) async fn workflow_metrics(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+        let mut environment = Environment::new(Face::CommandLine, get);
+        let (root, config) = (environment.folder(), environment.workflow_metrics());
+        let (root, config) = environment.finish(root.zip(config))?;
+        let folder = Folder::new(root);
+        let github = config.connect(&NoParameters, Arc::new(SystemClock)).await?;
+        let ports = self.ports(&folder);
+        let outcome = workflow_metrics::collect(&github, &config, ports, &folder, &self.trigger, &invocation()).await?;
         Ok(outcome)
     }
 

@@ -31,6 +31,16 @@ pub struct NotOneDay {
     to: Timestamp,
 }
 
+/// A window that an hourly function cannot take.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "the window {from} to {to} is not one or more whole UTC hours; give such as 2026-11-20T00:00:00Z to 2026-11-20T06:00:00Z"
+)]
+pub struct NotWholeHours {
+    from: Timestamp,
+    to: Timestamp,
+}
+
 impl Window {
     /// The whole UTC day.
     pub fn of_day(day: Date) -> Self {
@@ -51,6 +61,16 @@ impl Window {
     /// Whether the instant lies in the window.
     pub fn contains(self, instant: Timestamp) -> bool {
         self.from <= instant && instant < self.to
+    }
+
+    /// The window itself, when it is one or more whole UTC hours.
+    pub fn as_hours(self) -> Result<Self, NotWholeHours> {
+        let Self { from, to } = self;
+        if from < to && from == start_of_hour(from) && to == start_of_hour(to) {
+            Ok(self)
+        } else {
+            Err(NotWholeHours { from, to })
+        }
     }
 
     /// The day this window is, when it is exactly one UTC day.

@@ -7,7 +7,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
+use jiff::civil::Weekday;
 use secrecy::{ExposeSecret, SecretString};
+use uptake_domain::log_groups;
 use uptake_domain::recipients::Recipient;
 use uptake_domain::seat::TeamFilter;
 use uptake_upstream::github::Owner;
@@ -30,8 +33,10 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
-const ALL_FUNCTIONS: &[&str] = &["copilot-seats", "mailer"];
+const ALL_FUNCTIONS: &[&str] = &["copilot-seats", "mailer", "workflow-metrics"];
+const GITHUB: &[&str] = &["copilot-seats", "workflow-metrics"];
 const SEATS: &[&str] = &["copilot-seats"];
+const WORKFLOWS: &[&str] = &["workflow-metrics"];
 const MAILER: &[&str] = &["mailer"];
 
 /// Every variable, in the order people set them.
@@ -52,7 +57,7 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "UPTAKE_GITHUB_API_URL",
-        functions: SEATS,
+        functions: GITHUB,
         default: Some("https://api.github.com"),
         example: "https://api.octocorp.ghe.com",
         meaning: "GitHub's API: scheme and host, no path. Plain HTTP only on loopback.",
@@ -66,42 +71,42 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "UPTAKE_GITHUB_ORGS",
-        functions: SEATS,
+        functions: GITHUB,
         default: None,
         example: "octo-org,octo-labs",
-        meaning: "Comma list of organisations (organisation mode).",
+        meaning: "Comma list of organisations (organisation mode). `workflow-metrics` looks at all their repositories where there is no `repositories.yml`.",
     },
     Variable {
         name: "UPTAKE_GITHUB_TOKEN",
-        functions: SEATS,
+        functions: GITHUB,
         default: None,
         example: "(secret)",
-        meaning: "Personal access token. Enterprise mode: a classic one with `manage_billing:copilot`, `read:enterprise`, `read:user` and `user:email` (SECURITY.md says what for).",
+        meaning: "Personal access token. Enterprise mode: a classic one with `manage_billing:copilot`, `read:enterprise`, `read:user` and `user:email`; `workflow-metrics`: `repo`, or a fine-grained one with Actions and Metadata, read (SECURITY.md says what for).",
     },
     Variable {
         name: "UPTAKE_GITHUB_TOKEN_PARAMETER",
-        functions: SEATS,
+        functions: GITHUB,
         default: None,
         example: "/uptake/github-token",
         meaning: "SSM SecureString that holds the token; Lambda only.",
     },
     Variable {
         name: "UPTAKE_GITHUB_APP_ID",
-        functions: SEATS,
+        functions: GITHUB,
         default: None,
         example: "123456",
-        meaning: "GitHub App instead of a token; organisation mode only. Permission: GitHub Copilot Business, read.",
+        meaning: "GitHub App instead of a token; for seats in organisation mode only. Permissions: GitHub Copilot Business, Actions and Metadata, read.",
     },
     Variable {
         name: "UPTAKE_GITHUB_APP_KEY",
-        functions: SEATS,
+        functions: GITHUB,
         default: None,
         example: "(secret)",
         meaning: "The App's private key, as PEM text.",
     },
     Variable {
         name: "UPTAKE_GITHUB_APP_KEY_PARAMETER",
-        functions: SEATS,
+        functions: GITHUB,
         default: None,
         example: "/uptake/github-app-key",
         meaning: "SSM SecureString that holds the private key; Lambda only.",
@@ -121,11 +126,53 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "Groups of fewer people fold into `other` in every metric dimension; 0 and 1 fold nobody.",
     },
     Variable {
+        name: "UPTAKE_REPOSITORIES",
+        functions: WORKFLOWS,
+        default: Some("config/repositories.yml"),
+        example: "config/repositories.yml",
+        meaning: "Store key of the list of repositories and their teams, or a path that begins with `/` or `.`.",
+    },
+    Variable {
+        name: "UPTAKE_STUCK_MINUTES",
+        functions: WORKFLOWS,
+        default: Some("120"),
+        example: "60",
+        meaning: "Minutes in the queue or in progress after which a run counts as stuck.",
+    },
+    Variable {
+        name: "UPTAKE_INACTIVE_DAYS",
+        functions: WORKFLOWS,
+        default: Some("14"),
+        example: "30",
+        meaning: "Days without a run after which a workflow counts as inactive.",
+    },
+    Variable {
+        name: "UPTAKE_LOG_GROUP_PREFIX",
+        functions: WORKFLOWS,
+        default: Some("/uptake"),
+        example: "/contoso/uptake",
+        meaning: "Weekly log groups are called `<prefix>/workflow-runs-<first day>_<last day>`.",
+    },
+    Variable {
+        name: "UPTAKE_LOG_RETENTION_DAYS",
+        functions: WORKFLOWS,
+        default: Some("400"),
+        example: "90",
+        meaning: "Days for which a new weekly log group keeps its events: a value CloudWatch knows, from 14 up.",
+    },
+    Variable {
+        name: "UPTAKE_WEEK_STARTS_ON",
+        functions: &["mailer", "workflow-metrics"],
+        default: Some("monday"),
+        example: "sunday",
+        meaning: "First day of the week, of log groups and of the weekly digest.",
+    },
+    Variable {
         name: "UPTAKE_RECIPIENTS",
         functions: MAILER,
         default: Some("config/emails.json"),
         example: "config/emails.json",
-        meaning: "Store key of the list of recipients: `{\"emails\": [...], \"reports\": {\"copilot-seats\": [...]}}`, `reports` optional.",
+        meaning: "Store key of the list of recipients: `{\"emails\": [...], \"reports\": {\"copilot-seats\": [...], \"weekly-digest\": [...]}}`, `reports` optional.",
     },
     Variable {
         name: "UPTAKE_SENDER",
@@ -221,9 +268,43 @@ pub struct CopilotSeatsConfig {
     pub smallest_group: usize,
 }
 
+/// What `workflow-metrics` needs.
+#[derive(Clone, Debug)]
+pub struct WorkflowMetricsConfig {
+    /// GitHub's API.
+    pub api: Origin,
+    /// Who asks.
+    pub credential: Credential,
+    /// Where the list of repositories lies.
+    pub repositories: RepositoriesFile,
+    /// Organisations to look at where there is no such list.
+    pub organisations: Vec<String>,
+    /// How long an attempt may be under way before it counts as stuck.
+    pub stuck_after: SignedDuration,
+    /// How long a workflow may do nothing before it counts as inactive.
+    pub inactive_after: SignedDuration,
+    /// What names of log groups begin with.
+    pub log_group_prefix: String,
+    /// Days for which new log groups keep events.
+    pub log_retention_days: u16,
+    /// First day of the week.
+    pub week_starts_on: Weekday,
+}
+
+/// Where `repositories.yml` lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepositoriesFile {
+    /// In the store.
+    Key(String),
+    /// On the machine.
+    Path(PathBuf),
+}
+
 /// What `mailer` needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailerConfig {
+    /// First day of the week.
+    pub week_starts_on: Weekday,
     /// Store key of the list of recipients.
     pub recipients: String,
     /// The sender.
@@ -299,13 +380,47 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// What `workflow-metrics` needs.
+    pub fn workflow_metrics(&mut self) -> Option<WorkflowMetricsConfig> {
+        let api = self.parsed("UPTAKE_GITHUB_API_URL", Some("https://api.github.com"));
+        // No enterprise is asked for anything here, so an App is as good as a token.
+        let credential = self.credential(&[]);
+        let repositories = self
+            .text("UPTAKE_REPOSITORIES")
+            .unwrap_or_else(|| "config/repositories.yml".to_owned());
+        let repositories = if repositories.starts_with(['/', '.']) {
+            RepositoriesFile::Path(repositories.into())
+        } else {
+            RepositoriesFile::Key(repositories)
+        };
+        let organisations = self.list("UPTAKE_GITHUB_ORGS");
+        let stuck_after = self.parsed::<Count>("UPTAKE_STUCK_MINUTES", Some("120"));
+        let inactive_after = self.parsed::<Count>("UPTAKE_INACTIVE_DAYS", Some("14"));
+        let prefix = self.parsed::<LogGroupPrefix>("UPTAKE_LOG_GROUP_PREFIX", Some("/uptake"));
+        let retention = self.parsed::<RetentionDays>("UPTAKE_LOG_RETENTION_DAYS", Some("400"));
+        let week = self.parsed::<FirstDayOfWeek>("UPTAKE_WEEK_STARTS_ON", Some("monday"));
+        Some(WorkflowMetricsConfig {
+            api: api?,
+            credential: credential?,
+            repositories,
+            organisations,
+            stuck_after: SignedDuration::from_mins(stuck_after?.bounded()),
+            inactive_after: SignedDuration::from_hours(24 * inactive_after?.bounded()),
+            log_group_prefix: prefix?.0,
+            log_retention_days: retention?.0,
+            week_starts_on: week?.0,
+        })
+    }
+
     /// What `mailer` needs.
     pub fn mailer(&mut self) -> Option<MailerConfig> {
+        let week = self.parsed::<FirstDayOfWeek>("UPTAKE_WEEK_STARTS_ON", Some("monday"));
         let recipients = self
             .text("UPTAKE_RECIPIENTS")
             .unwrap_or_else(|| "config/emails.json".to_owned());
         let sender = self.parsed("UPTAKE_SENDER", None);
         Some(MailerConfig {
+            week_starts_on: week?.0,
             recipients,
             sender: sender?,
         })
@@ -433,6 +548,67 @@ impl FromStr for Count {
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         text.parse().map(Self).map_err(|_| "must be a whole number")
+    }
+}
+
+impl Count {
+    /// As a length of time, which no calendar exceeds.
+    fn bounded(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX).min(1_000_000)
+    }
+}
+
+/// What names of log groups begin with.
+struct LogGroupPrefix(String);
+
+impl FromStr for LogGroupPrefix {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match log_groups::prefix_fault(text) {
+            Some(fault) => Err(fault),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+/// Days for which a log group keeps its events.
+struct RetentionDays(u16);
+
+impl FromStr for RetentionDays {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let days = text
+            .parse()
+            .ok()
+            .filter(|days| log_groups::RETENTION_DAYS.contains(days));
+        days.map(Self).ok_or_else(|| {
+            let known: Vec<String> = log_groups::RETENTION_DAYS.iter().map(u16::to_string).collect();
+            format!("must be one of {}", known.join(", "))
+        })
+    }
+}
+
+/// First day of the week.
+struct FirstDayOfWeek(Weekday);
+
+impl FromStr for FirstDayOfWeek {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let days = [
+            ("monday", Weekday::Monday),
+            ("tuesday", Weekday::Tuesday),
+            ("wednesday", Weekday::Wednesday),
+            ("thursday", Weekday::Thursday),
+            ("friday", Weekday::Friday),
+            ("saturday", Weekday::Saturday),
+            ("sunday", Weekday::Sunday),
+        ];
+        let day = days.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        day.map(|(_, day)| Self(day))
+            .ok_or("must be a day of the week, such as monday")
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -15,14 +14,13 @@ use uptake_domain::seats_csv;
 use uptake_upstream::error::ApiError;
 use uptake_upstream::github::accounts::{LOGINS_PER_QUERY, Person, Workarounds};
 use uptake_upstream::github::seats::{SeatsPage, decode_seat};
-use uptake_upstream::github::{GitHub, Identity, Owner};
-use uptake_upstream::http::Patience;
+use uptake_upstream::github::{GitHub, Owner};
 
-use crate::config::{CopilotSeatsConfig, Credential};
+use crate::config::CopilotSeatsConfig;
 use crate::dry_run::{self, ReadOnly};
 use crate::known_accounts::{KnownAccounts, Need};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
-use crate::ports::{Clock, Ports, Secrets};
+use crate::ports::Ports;
 use crate::quarantine::{self, Quarantined};
 use crate::report_record::{self, Completeness, ReportRecord, Stored};
 use crate::telemetry;
@@ -43,20 +41,6 @@ const RECORDS_THAT_SHOW_A_CHANGE: u64 = 20;
 const RECORDS_THAT_CANNOT_ALL_BE_ODD: u64 = 3;
 /// Seats a page, for showing progress.
 const SEATS_PER_PAGE: u64 = 100;
-
-impl CopilotSeatsConfig {
-    /// A GitHub client with the configured credential.
-    pub async fn connect(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<GitHub, PipelineError> {
-        let identity = match &self.credential {
-            Credential::Token(token) => Identity::Token(token.resolve(secrets).await?),
-            Credential::App { id, key } => Identity::App {
-                id: id.clone(),
-                private_key: key.resolve(secrets).await?,
-            },
-        };
-        Ok(GitHub::new(self.api.clone(), identity, clock, Patience::default())?)
-    }
-}
 
 /// Collects the day the trigger stands for.
 pub async fn collect(
@@ -466,9 +450,11 @@ impl Collection<'_> {
     }
 
     async fn keep_pages(&self, fetched: &Fetched) -> Result<(), PipelineError> {
+        // Once all lists are read, a page that was not asked for is one that no list has any more.
+        let unused_for_at_most = if fetched.missing().is_empty() { 0 } else { u32::MAX };
         let pages = self
             .github
-            .pages_to_keep(fetched.missing().is_empty())
+            .pages_to_keep(unused_for_at_most)
             .map_err(|error| PipelineError::state(PAGES_KEY, error))?;
         Ok(self.ports.files.write(PAGES_KEY, pages.into()).await?)
     }

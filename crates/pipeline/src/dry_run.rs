@@ -5,7 +5,10 @@ use bytes::Bytes;
 use uptake_domain::catalogue::Datum;
 
 use crate::outcome::{Outcome, PipelineError};
-use crate::ports::{Expected, File, Files, Letter, Mail, MailError, Metrics, PortError, Ports, Written};
+use crate::ports::{
+    Expected, File, Files, Letter, LogEvent, LogStream, Logs, Mail, MailError, Metrics, PortError, Ports,
+    RejectedEvents, Written,
+};
 use crate::watermark;
 
 /// The ports of a dry run: `files` in place of the store, and nobody to publish to.
@@ -65,6 +68,17 @@ pub(crate) struct Silent;
 impl Metrics for Silent {
     async fn publish(&self, _data: &[Datum]) -> Result<(), PortError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Logs for Silent {
+    async fn read(&self, _stream: &LogStream) -> Result<Vec<LogEvent>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn write(&self, _stream: &LogStream, _events: &[LogEvent]) -> Result<RejectedEvents, PortError> {
+        Ok(RejectedEvents::default())
     }
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod config;
+pub mod connect;
 pub mod copilot_seats;
 pub mod deliveries;
 pub mod mailer;
@@ -11,7 +12,9 @@ pub mod report_record;
 pub mod seats_mail;
 pub mod trigger;
 pub mod watermark;
+pub mod workflow_metrics;
 
 mod dry_run;
 mod known_accounts;
 mod telemetry;
+mod zstd_json;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use uptake_domain::calendar::{NotOneDay, Window};
+use uptake_domain::calendar::{NotOneDay, NotWholeHours, Window};
 use uptake_domain::recipients::RecipientFaults;
 use uptake_upstream::error::ApiError;
 
@@ -25,13 +25,13 @@ pub enum Status {
 /// What a collection handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Records read: seats, recipients.
+    /// Records read: seats, runs, recipients.
     pub fetched: u64,
-    /// Records stored: report rows, recorded deliveries.
+    /// Records stored: report rows, run attempts, recorded deliveries.
     pub stored: u64,
     /// Records set aside because they could not be understood.
     pub quarantined: u64,
-    /// Metric values or mails that went out.
+    /// Metric values, log events or mails that went out.
     pub published: u64,
     /// HTTP requests sent upstream.
     pub requests: u64,
@@ -73,6 +73,9 @@ pub enum PipelineError {
     /// The trigger asks for a window the function cannot take.
     #[error(transparent)]
     Window(#[from] NotOneDay),
+    /// The same, of an hourly function.
+    #[error(transparent)]
+    Hours(#[from] NotWholeHours),
     /// The team filter leaves nobody.
     #[error("UPTAKE_TEAMS names no team that GitHub lists; give slugs, as they stand in the addresses of teams")]
     NoSuchTeam,
@@ -84,6 +87,17 @@ pub enum PipelineError {
         /// What is wrong with it.
         faults: RecipientFaults,
     },
+    /// The list of repositories is wrong.
+    #[error("{place}: {fault}")]
+    Repositories {
+        /// Where the list lies.
+        place: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// Another invocation of the same function was at work at the same time.
+    #[error("another invocation of this function finished first; what this one recorded is kept, and the next goes on")]
+    Overlap,
     /// Something Uptake stored itself does not read back.
     #[error("{key} does not read back ({reason}); restore an earlier version of it or delete it")]
     State {
@@ -111,10 +125,13 @@ impl PipelineError {
         match self {
             Self::Upstream(error) => error.error_type(),
             Self::Port(PortError::Denied { .. }) => "Permission",
-            Self::Port(PortError::Unavailable { .. }) => "Retryable",
-            Self::Port(PortError::Missing { .. }) | Self::Window(_) | Self::NoSuchTeam | Self::Recipients { .. } => {
-                "Configuration"
-            }
+            Self::Port(PortError::Unavailable { .. }) | Self::Overlap => "Retryable",
+            Self::Port(PortError::Missing { .. })
+            | Self::Window(_)
+            | Self::Hours(_)
+            | Self::NoSuchTeam
+            | Self::Recipients { .. }
+            | Self::Repositories { .. } => "Configuration",
             Self::State { .. } => "State",
             Self::Render(_) => "Bug",
         }

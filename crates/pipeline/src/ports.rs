@@ -130,6 +130,23 @@ pub struct RejectedEvents {
     pub expired: u64,
 }
 
+impl RejectedEvents {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.too_old + self.too_new + self.expired
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            too_old: self.too_old + other.too_old,
+            too_new: self.too_new + other.too_new,
+            expired: self.expired + other.expired,
+        }
+    }
+}
+
 /// Where events go: CloudWatch Logs, or JSON lines of the same shape.
 #[async_trait]
 pub trait Logs: Send + Sync {

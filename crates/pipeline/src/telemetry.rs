@@ -1,7 +1,6 @@
 //! What an invocation says about itself: the same figures for every function.
 
-use jiff::{SignedDuration, Timestamp};
-use uptake_domain::calendar::{self, is_past_due};
+use uptake_domain::calendar::{is_past_due, start_of_hour};
 use uptake_domain::catalogue::{
     COLLECTIONS_COMPLETED, COLLECTIONS_INCOMPLETE, Dimension, MetricSpec, RECORDS_QUARANTINED, TRIGGERS_PAST_DUE,
     UPSTREAM_REQUESTS, WATERMARK_LAG,
@@ -68,9 +67,4 @@ pub(crate) async fn publish(
     }
     metrics.publish(&data).await?;
     Ok(outcome)
-}
-
-fn start_of_hour(instant: Timestamp) -> Timestamp {
-    let midnight = calendar::start_of(calendar::day_of(instant));
-    midnight + SignedDuration::from_hours(instant.duration_since(midnight).as_hours())
 }

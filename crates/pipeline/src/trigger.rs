@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use uptake_domain::calendar::{NotOneDay, Window, day_of};
+use uptake_domain::calendar::{HOUR, NotOneDay, NotWholeHours, Window, day_of, start_of_hour};
 use uptake_upstream::clock::Deadline;
 
 /// The payload of a scheduled function.
@@ -45,6 +45,12 @@ impl Trigger {
     pub fn day(&self) -> Result<Date, NotOneDay> {
         self.window.map_or(Ok(day_of(self.scheduled_time)), Window::as_day)
     }
+
+    /// The whole hours an hourly function works on: the last one that was over when it was to start.
+    pub fn hours(&self) -> Result<Window, NotWholeHours> {
+        let end = start_of_hour(self.scheduled_time);
+        self.window.map_or(Ok(Window::of_hour(end - HOUR)), Window::as_hours)
+    }
 }
 
 /// One start of a function: what it is called in records, and how long it may take.
@@ -76,6 +82,28 @@ mod tests {
         .unwrap();
         assert_eq!(windowed.day(), Ok(date(2026, 11, 18)));
         assert!(windowed.dry_run);
+    }
+
+    #[test]
+    fn an_hourly_function_takes_the_last_hour_that_was_over() {
+        let at = |text: &str| text.parse().unwrap();
+        let scheduled = parse(r#"{"scheduled_time": "2026-11-20T06:05:00Z"}"#).unwrap();
+        assert_eq!(scheduled.hours(), Ok(Window::of_hour(at("2026-11-20T05:00:00Z"))));
+        let windowed = |from: &str, to: &str| Trigger {
+            window: Some(Window {
+                from: at(from),
+                to: at(to),
+            }),
+            ..scheduled.clone()
+        };
+        assert!(windowed("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z").hours().is_ok());
+        for (from, to) in [
+            ("2026-11-20T00:00:00Z", "2026-11-20T00:30:00Z"),
+            ("2026-11-20T01:00:00Z", "2026-11-20T01:00:00Z"),
+        ] {
+            let message = windowed(from, to).hours().unwrap_err().to_string();
+            assert!(message.contains("whole UTC hours"), "{message}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     day::{Day, Holder},
     days,
-    people::{Activity, Grant, Model, Tenure},
+    people::{Activity, Grant, Model, Profile, Tenure},
 };
 
 /// A day in figures and people.
@@ -170,7 +170,7 @@ impl TeamTruth {
     }
 }
 
-/// Every login, mail address, SAML name id and display name of the day, also those of seats that do not decode.
+/// Every login, mail address, SAML name id and display name of the day's seats, also those of seats that do not decode.
 pub(crate) fn identities(model: &Model, day: &Day) -> Vec<String> {
     let mut people: BTreeMap<u32, Tenure> = BTreeMap::new();
     for seat in &day.enterprise().seats {
@@ -181,14 +181,18 @@ pub(crate) fn identities(model: &Model, day: &Day) -> Vec<String> {
     people
         .into_values()
         .map(|holder| model.profile(holder))
-        .flat_map(|profile| {
-            [
-                Some(profile.login),
-                profile.email,
-                profile.saml_name_id,
-                Some(profile.name),
-            ]
-        })
-        .flatten()
+        .flat_map(identities_of)
         .collect()
+}
+
+/// Everything a person can be known by, the address their commits carry included.
+pub(crate) fn identities_of(profile: Profile) -> Vec<String> {
+    let commit_mail = profile.commit_mail();
+    let mut identities = vec![profile.login, profile.name];
+    identities.extend(profile.email);
+    identities.extend(profile.saml_name_id);
+    if !identities.contains(&commit_mail) {
+        identities.push(commit_mail);
+    }
+    identities
 }

@@ -4,17 +4,28 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Query, State},
     routing::{get, post},
 };
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::{Requests, Truth, days, world::World};
+use crate::{RepositoryTruth, Requests, RunAttemptTruth, RunTruth, Truth, days, world::World};
 
 #[derive(Deserialize, Serialize)]
 struct Today {
     today: Date,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Now {
+    now: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Span {
+    from: Timestamp,
+    to: Timestamp,
 }
 
 pub(crate) fn router() -> Router<Arc<World>> {
@@ -22,6 +33,10 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/_simulator/requests", get(requests))
         .route("/_simulator/truth", get(truth))
         .route("/_simulator/today", post(set_today))
+        .route("/_simulator/now", post(set_now))
+        .route("/_simulator/repositories", get(repositories))
+        .route("/_simulator/runs", get(runs))
+        .route("/_simulator/run_attempts", get(run_attempts))
 }
 
 async fn requests(State(world): State<Arc<World>>) -> Json<Requests> {
@@ -37,4 +52,24 @@ async fn set_today(State(world): State<Arc<World>>, Json(Today { today }): Json<
     Json(Today {
         today: days::date_of(world.today().number),
     })
+}
+
+async fn set_now(State(world): State<Arc<World>>, Json(Now { now }): Json<Now>) -> Json<Now> {
+    world.set_now(now);
+    Json(Now { now: world.now() })
+}
+
+async fn repositories(State(world): State<Arc<World>>) -> Json<Vec<RepositoryTruth>> {
+    Json(world.actions.repository_truths())
+}
+
+async fn runs(State(world): State<Arc<World>>, Query(Span { from, to }): Query<Span>) -> Json<Vec<RunTruth>> {
+    Json(world.actions.run_truths(from, to))
+}
+
+async fn run_attempts(
+    State(world): State<Arc<World>>,
+    Query(Span { from, to }): Query<Span>,
+) -> Json<Vec<RunAttemptTruth>> {
+    Json(world.actions.run_attempts(from, to))
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod actions;
 mod cast;
 mod clock;
 mod control;
@@ -20,9 +21,10 @@ mod teams;
 mod world;
 
 pub use account::{PersonTruth, TeamTruth, Truth};
+pub use actions::truth::{RepositoryTruth, RunAttemptTruth, RunTruth, WorkflowTruth};
 pub use faults::Fault;
 pub use requests::Requests;
-pub use scenario::{GraphQl, Saml, Scenario, ScenarioError};
+pub use scenario::{Burst, GraphQl, Saml, Scenario, ScenarioError};
 pub use server::{Simulator, SimulatorError};
 pub use settings::Settings;
 

@@ -94,6 +94,14 @@ pub(crate) struct Profile {
     pub(crate) deleted: bool,
 }
 
+impl Profile {
+    /// The address in the commits of this person: the one they show, the one they work with, or GitHub's own.
+    pub(crate) fn commit_mail(&self) -> String {
+        let known = self.email.as_ref().or(self.saml_name_id.as_ref()).cloned();
+        known.unwrap_or_else(|| format!("{}+{}@users.noreply.github.example", self.id, self.login))
+    }
+}
+
 const FIRST_NAMES: [&str; 32] = [
     "Mona", "Ada", "Bela", "Cato", "Dara", "Edda", "Fenn", "Gita", "Hugo", "Iris", "Jona", "Kaya", "Lior", "Mina",
     "Nilo", "Orla", "Pia", "Quin", "Rafa", "Suri", "Timo", "Ursa", "Vera", "Wim", "Xenia", "Yuki", "Zola", "Anouk",

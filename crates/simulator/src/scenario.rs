@@ -1,11 +1,16 @@
 //! The scenario file: limits, withheld features and faults, as TOML that says what is wrong with it and where.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
+    actions::{repositories::MOST_REPOSITORIES, unusable},
     faults::Fault,
-    settings::{FEWEST_SEATS, MOST_SEATS},
+    settings::{FEWEST_SEATS, MOST_RUNS_PER_DAY, MOST_SEATS},
 };
+
+/// The most runs of all bursts together, so that no day has more of them than ids have room for.
+const MOST_BURST_RUNS: u64 = 100_000;
 
 /// The longest latency a scenario may ask for, so that a slip of the pen does not hang a test for a day.
 const LONGEST_LATENCY_MS: u64 = 60_000;
@@ -22,6 +27,10 @@ pub struct Scenario {
     pub seats: Option<u32>,
     /// Seed; applied by [`crate::Settings::with_scenario`].
     pub seed: Option<u64>,
+    /// Repositories; applied by [`crate::Settings::with_scenario`].
+    pub repositories: Option<u32>,
+    /// Workflow runs on a weekday; applied by [`crate::Settings::with_scenario`].
+    pub runs_per_day: Option<u32>,
     /// Latency of every answer; applied by [`crate::Settings::with_scenario`].
     pub latency_ms: Option<u64>,
     /// REST requests in a primary window.
@@ -44,9 +53,32 @@ pub struct Scenario {
     pub graphql: GraphQl,
     /// Lifetime of an App's installation token, an hour on GitHub.
     pub app_token_seconds: u64,
+    /// Repositories that are listed and cannot be read, as `owner/name`.
+    pub forbidden_repositories: Vec<String>,
+    /// Repositories that are not there any more, as `owner/name`.
+    pub gone_repositories: Vec<String>,
+    /// Whether lists of runs say no more than the number of runs that can be had.
+    pub capped_total_count: bool,
+    /// Many more runs in a short time.
+    #[serde(rename = "burst")]
+    pub bursts: Vec<Burst>,
     /// What goes wrong, first match wins.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
+}
+
+/// Quick workflow runs in a row, evenly spaced in `[at, at + seconds)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Burst {
+    /// As `owner/name`.
+    pub repository: String,
+    /// When the first of them is created.
+    pub at: Timestamp,
+    /// How many there are.
+    pub runs: u32,
+    /// In how many seconds they are created.
+    pub seconds: u32,
 }
 
 /// Access to SAML identities.
@@ -81,6 +113,8 @@ impl Default for Scenario {
             description: None,
             seats: None,
             seed: None,
+            repositories: None,
+            runs_per_day: None,
             latency_ms: None,
             primary_limit: 15_000,
             graphql_limit: 10_000,
@@ -92,6 +126,10 @@ impl Default for Scenario {
             saml: Saml::default(),
             graphql: GraphQl::default(),
             app_token_seconds: 3600,
+            forbidden_repositories: Vec::new(),
+            gone_repositories: Vec::new(),
+            capped_total_count: false,
+            bursts: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -114,13 +152,16 @@ impl Scenario {
             line: error.span().map(|span| text[..span.start].matches('\n').count() + 1),
             message: error.message().to_owned(),
         })?;
-        match scenario.out_of_bounds() {
-            Some((key, message)) => Err(ScenarioError {
-                line: line_of(text, key),
-                message,
-            }),
-            None => Ok(scenario),
+        if let Some((key, message)) = scenario.out_of_bounds() {
+            let line = line_of(text, key);
+            return Err(ScenarioError { line, message });
         }
+        // Without a number of its own, a name may be meant for the largest data set; the start looks again.
+        if let Some((name, message)) = unusable(&scenario, scenario.repositories.unwrap_or(MOST_REPOSITORIES)) {
+            let line = text.lines().position(|line| line.contains(name)).map(|index| index + 1);
+            return Err(ScenarioError { line, message });
+        }
+        Ok(scenario)
     }
 
     fn out_of_bounds(&self) -> Option<(&'static str, String)> {
@@ -130,6 +171,30 @@ impl Scenario {
                 self.seats.map(u64::from),
                 u64::from(FEWEST_SEATS),
                 u64::from(MOST_SEATS),
+            ),
+            (
+                "repositories",
+                self.repositories.map(u64::from),
+                1,
+                u64::from(MOST_REPOSITORIES),
+            ),
+            (
+                "runs_per_day",
+                self.runs_per_day.map(u64::from),
+                0,
+                u64::from(MOST_RUNS_PER_DAY),
+            ),
+            (
+                "runs",
+                Some(self.bursts.iter().map(|burst| u64::from(burst.runs)).sum()),
+                0,
+                MOST_BURST_RUNS,
+            ),
+            (
+                "seconds",
+                self.bursts.iter().map(|burst| u64::from(burst.seconds)).min(),
+                1,
+                u64::from(u32::MAX),
             ),
             ("latency_ms", self.latency_ms, 0, LONGEST_LATENCY_MS),
             ("primary_window_seconds", Some(self.primary_window_seconds), 1, 86_400),
@@ -218,6 +283,26 @@ mod tests {
                 "[[fault]]\nroute = '*'\nevery = 1\nkind = 'server_error'\nstatus = 200",
                 1,
                 "between 500 and 599",
+            ),
+            (
+                "seed = 1\nforbidden_repositories = [\n'octo-org/pay-api',\n'octo-org/nothing']",
+                4,
+                "no repository is called",
+            ),
+            (
+                "repositories = 3\ngone_repositories = ['octo-org/ledger-ui']",
+                2,
+                "no repository is called",
+            ),
+            (
+                "[[burst]]\nrepository = 'octo-org/ledger-archive'\nat = '2026-11-20T10:00:00Z'\nruns = 5\nseconds = 1",
+                2,
+                "archived or disabled",
+            ),
+            (
+                "[[burst]]\nrepository = 'octo-org/pay-api'\nat = '2026-11-20T10:00:00Z'\nruns = 5\nseconds = 0",
+                5,
+                "out of bounds",
             ),
             (
                 "[[fault]]\nroute = '*'\nevery = 1\nkind = 'meteor'",

@@ -11,14 +11,16 @@ use axum::{
     response::Response,
     serve::ListenerExt,
 };
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 
 use crate::{
-    Requests, Settings, Truth, control,
+    RepositoryTruth, Requests, RunAttemptTruth, RunTruth, Settings, Truth,
+    actions::{repositories::MOST_REPOSITORIES, unusable},
+    control,
     faults::Kind,
     github,
-    settings::{FEWEST_SEATS, MOST_SEATS},
+    settings::{FEWEST_SEATS, MOST_RUNS_PER_DAY, MOST_SEATS},
     spoil::spoil,
     world::World,
 };
@@ -35,6 +37,15 @@ pub enum SimulatorError {
     /// The data set cannot be made.
     #[error("a data set has between {FEWEST_SEATS} and {MOST_SEATS} seats, not {0}")]
     Seats(u32),
+    /// There cannot be so many, nor none.
+    #[error("a data set has between 1 and {MOST_REPOSITORIES} repositories, not {0}")]
+    Repositories(u32),
+    /// More than ids have room for.
+    #[error("a day has at most {MOST_RUNS_PER_DAY} workflow runs, not {0}")]
+    RunsPerDay(u32),
+    /// The scenario names a repository that is not in the data set, or not fit for it.
+    #[error("scenario: {0}")]
+    Unusable(String),
     /// The socket is not to be had.
     #[error("cannot listen on {address}, is the port taken? Choose another")]
     Bind {
@@ -67,6 +78,15 @@ impl Simulator {
         if !(FEWEST_SEATS..=MOST_SEATS).contains(&settings.seats) {
             return Err(SimulatorError::Seats(settings.seats));
         }
+        if !(1..=MOST_REPOSITORIES).contains(&settings.repositories) {
+            return Err(SimulatorError::Repositories(settings.repositories));
+        }
+        if settings.runs_per_day > MOST_RUNS_PER_DAY {
+            return Err(SimulatorError::RunsPerDay(settings.runs_per_day));
+        }
+        if let Some((_, message)) = unusable(&settings.scenario, settings.repositories) {
+            return Err(SimulatorError::Unusable(message));
+        }
         let bind = |source| SimulatorError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let bound = listener.local_addr().map_err(bind)?;
@@ -88,9 +108,19 @@ impl Simulator {
         self.world.url.clone()
     }
 
-    /// Moves to another day, in either direction.
+    /// Moves to another day, in either direction; the workflow runs move to its end.
     pub fn set_today(&self, day: Date) {
         self.world.set_today(day);
+    }
+
+    /// Moves the workflow runs, and nothing else, to an instant, in either direction.
+    pub fn set_now(&self, now: Timestamp) {
+        self.world.set_now(now);
+    }
+
+    /// Up to when the workflow runs have come.
+    pub fn now(&self) -> Timestamp {
+        self.world.now()
     }
 
     /// What has been asked so far.
@@ -103,7 +133,8 @@ impl Simulator {
         *self.world.requests() = Requests::default();
     }
 
-    /// Every login, mail address, SAML name id and display name it may serve on this day.
+    /// Every login, mail address, SAML name id and display name it may serve on this day, and of everybody whom a
+    /// workflow run may name that can be seen within 400 days of it.
     pub fn identities(&self) -> Vec<String> {
         self.world.identities()
     }
@@ -111,6 +142,22 @@ impl Simulator {
     /// Its own account of the day.
     pub fn truth(&self) -> Truth {
         self.world.truth()
+    }
+
+    /// Its own account of the repositories, without those the scenario says are gone.
+    pub fn repositories(&self) -> Vec<RepositoryTruth> {
+        self.world.actions.repository_truths()
+    }
+
+    /// Its own account of the workflow runs created in `[from, to)`, whether or not now has come to them; oldest first.
+    pub fn runs(&self, from: Timestamp, to: Timestamp) -> Vec<RunTruth> {
+        self.world.actions.run_truths(from, to)
+    }
+
+    /// Its own account of every attempt that started before `to` and ended at `from` or later, whether or not now has
+    /// come to it; by `ended_at`, run and attempt. Those of gone repositories are left out, of forbidden ones not.
+    pub fn run_attempts(&self, from: Timestamp, to: Timestamp) -> Vec<RunAttemptTruth> {
+        self.world.actions.run_attempts(from, to)
     }
 }
 

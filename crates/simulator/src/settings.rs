@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
 use crate::Scenario;
 
@@ -10,6 +10,8 @@ use crate::Scenario;
 pub(crate) const FEWEST_SEATS: u32 = 10;
 /// The largest data set.
 pub(crate) const MOST_SEATS: u32 = 100_000;
+/// The largest number of runs a day.
+pub(crate) const MOST_RUNS_PER_DAY: u32 = 100_000;
 
 /// The data set, the day and the way the simulator behaves.
 #[derive(Clone, Debug)]
@@ -20,6 +22,12 @@ pub struct Settings {
     pub seed: u64,
     /// The simulated day.
     pub today: Date,
+    /// Up to when the workflow runs have come; without it, to the end of `today`.
+    pub now: Option<Timestamp>,
+    /// Repositories of both organisations: 1 to 1,000.
+    pub repositories: u32,
+    /// Workflow runs on a weekday, about: 0 to 100,000. A fifth of it at weekends.
+    pub runs_per_day: u32,
     /// What every answer waits for first.
     pub latency: Duration,
     /// Limits and faults.
@@ -33,16 +41,22 @@ impl Settings {
             seats,
             seed,
             today,
+            now: None,
+            repositories: 12,
+            runs_per_day: 300,
             latency: Duration::ZERO,
             scenario: Scenario::default(),
         }
     }
 
-    /// The same with a scenario; its `seats`, `seed` and `latency_ms` win where it names them.
+    /// The same with a scenario; its `seats`, `seed`, `repositories`, `runs_per_day` and `latency_ms` win where it names
+    /// them.
     #[must_use]
     pub fn with_scenario(mut self, scenario: Scenario) -> Self {
         self.seats = scenario.seats.unwrap_or(self.seats);
         self.seed = scenario.seed.unwrap_or(self.seed);
+        self.repositories = scenario.repositories.unwrap_or(self.repositories);
+        self.runs_per_day = scenario.runs_per_day.unwrap_or(self.runs_per_day);
         self.latency = scenario.latency_ms.map_or(self.latency, Duration::from_millis);
         self.scenario = scenario;
         self

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 
 use crate::{
     Requests, Settings, Truth, account,
+    actions::Actions,
     clock::Clock,
     day::Day,
     days,
@@ -23,6 +24,8 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) github: GitHub,
+    pub(crate) actions: Actions,
+    now: Mutex<Timestamp>,
     day: Mutex<Arc<Day>>,
     requests: Mutex<Requests>,
 }
@@ -35,6 +38,8 @@ impl World {
             clock: Clock::start(),
             faults: Faults::new(&settings.scenario.faults),
             github: GitHub::new(&settings.scenario),
+            actions: Actions::new(&settings),
+            now: Mutex::new(settings.now.unwrap_or_else(|| end_of(settings.today))),
             day: Mutex::new(Arc::new(Day::new(&model, days::number_of(settings.today)))),
             requests: Mutex::default(),
             model,
@@ -48,6 +53,16 @@ impl World {
 
     pub(crate) fn set_today(&self, date: Date) {
         *lock(&self.day) = Arc::new(Day::new(&self.model, days::number_of(date)));
+        self.set_now(end_of(date));
+    }
+
+    /// Up to when the workflow runs have come.
+    pub(crate) fn now(&self) -> Timestamp {
+        *lock(&self.now)
+    }
+
+    pub(crate) fn set_now(&self, now: Timestamp) {
+        *lock(&self.now) = now;
     }
 
     /// A seat is given up while somebody reads the list.
@@ -65,12 +80,20 @@ impl World {
     }
 
     pub(crate) fn identities(&self) -> Vec<String> {
-        account::identities(&self.model, &self.today())
+        let mut identities = account::identities(&self.model, &self.today());
+        let developers = self.actions.named(&self.model, self.now().as_second());
+        identities.extend(developers.into_iter().flat_map(account::identities_of));
+        identities
     }
 
     pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {
         lock(&self.requests)
     }
+}
+
+/// The start of the next day: all of this one has happened.
+fn end_of(date: Date) -> Timestamp {
+    days::instant(days::number_of(date) + 1, 0)
 }
 
 /// Nothing in here is left half done by a panic, so a poisoned lock is as good as any.

@@ -79,7 +79,7 @@ impl Folder {
         Ok(self.path(key))
     }
 
-    fn lock(&self) -> io::Result<StdFile> {
+    pub(super) fn lock(&self) -> io::Result<StdFile> {
         fs::create_dir_all(&self.root)?;
         let lock = StdFile::create(self.path(LOCK))?;
         lock.lock()?;

@@ -1,6 +1,7 @@
 //! The ports on a folder: what AWS would hold, as files of the same names and shape.
 
 mod files;
+mod logs;
 mod mail;
 mod metrics;
 
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use uptake_pipeline::ports::{PortError, Secrets};
 
-/// A folder as store, metrics and mail.
+/// A folder as store, metrics, logs and mail.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,

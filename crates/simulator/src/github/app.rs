@@ -183,5 +183,10 @@ pub(super) async fn access_token(
 }
 
 fn permissions() -> Value {
-    json!({"members": "read", "metadata": "read", "organization_copilot_seat_management": "read"})
+    json!({
+        "actions": "read",
+        "members": "read",
+        "metadata": "read",
+        "organization_copilot_seat_management": "read",
+    })
 }

@@ -3,7 +3,11 @@
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{app, refusal::Refusal};
-use crate::{ENTERPRISE, ORGANISATIONS, TOKEN, world::World};
+use crate::{
+    ENTERPRISE, ORGANISATIONS, TOKEN,
+    actions::repositories::{Access, Repository},
+    world::World,
+};
 
 /// An authenticated caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,31 @@ impl Caller {
             Self::Installation(installed) if installed == index => Ok(index),
             Self::Installation(_) => Err(Refusal::NotForIntegrations),
             Self::App => Err(Refusal::BadCredentials),
+        }
+    }
+
+    /// The index of the organisation, where the caller may list its repositories. GitHub hides what it will not show.
+    pub(super) fn may_list_repositories(self, login: &str) -> Result<usize, Refusal> {
+        match self.may_read_organisation(login) {
+            Err(Refusal::NotForIntegrations) => Err(Refusal::NotFound),
+            other => other,
+        }
+    }
+
+    /// The repository, where it exists and the caller may read it.
+    pub(super) fn may_read_repository<'w>(
+        self,
+        world: &'w World,
+        owner: &str,
+        name: &str,
+    ) -> Result<&'w Repository, Refusal> {
+        let repository = world.actions.repository(owner, name).ok_or(Refusal::NotFound);
+        match self {
+            Self::App => Err(Refusal::BadCredentials),
+            Self::Installation(installed) if repository?.organisation != installed => Err(Refusal::NotFound),
+            Self::Installation(_) if repository?.access == Access::Forbidden => Err(Refusal::NotForIntegrations),
+            Self::Person if repository?.access == Access::Forbidden => Err(Refusal::Forbidden),
+            Self::Installation(_) | Self::Person => repository,
         }
     }
 

@@ -37,9 +37,27 @@ impl Paging {
         from..from.saturating_add(self.per_page).min(items)
     }
 
+    /// The places of this page in a list that is not at hand.
+    pub(super) fn places(self) -> Range<usize> {
+        let behind = self.page.saturating_mul(self.per_page);
+        behind.saturating_sub(self.per_page)..behind
+    }
+
     /// The page as an answer, with absolute links to its neighbours.
     pub(super) fn answer(self, base: &str, uri: &Uri, items: usize, body: &impl Serialize) -> Response {
-        let last = items.div_ceil(self.per_page).max(1);
+        self.answer_within(base, uri, items, usize::MAX, body)
+    }
+
+    /// The same of a list of which only the first so many can be had: no link leads beyond them.
+    pub(super) fn answer_within(
+        self,
+        base: &str,
+        uri: &Uri,
+        items: usize,
+        most: usize,
+        body: &impl Serialize,
+    ) -> Response {
+        let last = items.div_ceil(self.per_page).min(most / self.per_page).max(1);
         let (back, forth) = (self.page > 1, self.page < last);
         let links = [
             ("prev", self.page.saturating_sub(1).min(last), back),
@@ -47,10 +65,11 @@ impl Paging {
             ("last", last, forth),
             ("first", 1, back),
         ];
+        let others = others(uri);
         let link = |(rel, page, shown): (&str, usize, bool)| {
             shown.then(|| {
                 format!(
-                    "<{base}{}?page={page}&per_page={}>; rel=\"{rel}\"",
+                    "<{base}{}?page={page}&per_page={}{others}>; rel=\"{rel}\"",
                     uri.path(),
                     self.per_page
                 )
@@ -62,4 +81,13 @@ impl Paging {
         }
         ([(LINK, links.join(", "))], Json(body)).into_response()
     }
+}
+
+/// What else was asked for, as it was written: a link leads through the same list.
+fn others(uri: &Uri) -> String {
+    let given = uri.query().unwrap_or_default().split('&');
+    given
+        .filter(|pair| !matches!(pair.split('=').next(), Some("page" | "per_page" | "")))
+        .flat_map(|pair| ["&", pair])
+        .collect()
 }

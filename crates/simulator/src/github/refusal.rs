@@ -30,6 +30,10 @@ pub(super) enum Refusal {
     NotFound,
     UnreadableBody,
     Unprocessable,
+    /// A parameter that cannot be read.
+    ValidationFailed,
+    /// Only an installation has such a list.
+    InstallationsOnly,
     ServerError(StatusCode),
     /// Nothing is left; the headers beside it say until when.
     PrimaryLimit {
@@ -76,6 +80,12 @@ impl IntoResponse for Refusal {
             Self::Unprocessable => message(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "In order to keep the API fast for everyone, pagination is limited for this resource.",
+                DOCS,
+            ),
+            Self::ValidationFailed => message(StatusCode::UNPROCESSABLE_ENTITY, "Validation Failed", DOCS),
+            Self::InstallationsOnly => message(
+                StatusCode::FORBIDDEN,
+                "You must authenticate with an installation access token in order to list repositories for an installation.",
                 DOCS,
             ),
             Self::ServerError(status) => {

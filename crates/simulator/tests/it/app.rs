@@ -12,7 +12,7 @@ use crate::client::{SEATS, client, start, start_with};
 
 const ORGANISATION_SEATS: &str = "/orgs/octo-org/copilot/billing/seats";
 
-fn jwt(issuer: &str, lifetime: i64) -> String {
+pub(crate) fn jwt(issuer: &str, lifetime: i64) -> String {
     #[expect(clippy::disallowed_methods, reason = "a JWT is stamped with wall time")]
     let now = Timestamp::now().as_second();
     let claims = json!({"iat": now - 60, "exp": now + lifetime, "iss": issuer});
@@ -20,7 +20,7 @@ fn jwt(issuer: &str, lifetime: i64) -> String {
     encode(&Header::new(Algorithm::RS256), &claims, &key).unwrap()
 }
 
-async fn get(simulator: &Simulator, path: &str, token: &str) -> Response {
+pub(crate) async fn get(simulator: &Simulator, path: &str, token: &str) -> Response {
     client()
         .get(format!("{}{path}", simulator.url()))
         .bearer_auth(token)
@@ -29,7 +29,7 @@ async fn get(simulator: &Simulator, path: &str, token: &str) -> Response {
         .unwrap()
 }
 
-async fn installation_token(simulator: &Simulator) -> String {
+pub(crate) async fn installation_token(simulator: &Simulator) -> String {
     let jwt = jwt(APP_ID, 540);
     let installation: Value = get(simulator, "/orgs/octo-org/installation", &jwt)
         .await

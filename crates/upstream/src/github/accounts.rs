@@ -15,7 +15,7 @@ use crate::clock::Deadline;
 use crate::error::ApiError;
 use crate::github::{GitHub, Owner};
 use crate::http::retry::{Limit, Verdict, tells_of_a_limit};
-use crate::http::{Answer, Resource, Route, SIDE_BY_SIDE};
+use crate::http::{Answer, Call, Keep, Resource, Route, SIDE_BY_SIDE};
 
 /// Logins asked for in one query. GitHub bounds a query by 500,000 nodes and ten seconds, not by aliases
 /// (docs.github.com, GraphQL limits, read 2026-11-21); a hundred stay far inside both.
@@ -170,7 +170,7 @@ impl Lookup<'_> {
         let url = self.github.http.origin().at(&["graphql"]);
         let QueryAnswer { data, errors } = self
             .github
-            .send(self.owner, &GRAPHQL, url, Some(body), self.deadline, read_answer)
+            .send(self.owner, &GRAPHQL, url, Call::Post(body), self.deadline, read_answer)
             .await?;
         let Some(data) = data else {
             return Ok(None);
@@ -220,7 +220,7 @@ impl Lookup<'_> {
             };
             let (details, exists) = match self
                 .github
-                .send(self.owner, &USER, url, None, self.deadline, read)
+                .send(self.owner, &USER, url, Call::Get(Keep::Body), self.deadline, read)
                 .await
             {
                 Ok(user) => {

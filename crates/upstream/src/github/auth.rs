@@ -13,7 +13,7 @@ use crate::clock::Deadline;
 use crate::error::ApiError;
 use crate::github::{Identity, Owner};
 use crate::http::retry::Verdict;
-use crate::http::{Answer, Http, Request, Resource, Route};
+use crate::http::{Answer, Call, Http, Keep, Request, Resource, Route};
 
 /// A JWT may live ten minutes and be dated a minute back against clock skew
 /// (docs.github.com, "Generating a JSON Web Token", read 2026-11-21); a minute less stays clear of the limit.
@@ -143,7 +143,7 @@ impl App {
             route: &INSTALLATION,
             url: http.origin().at(&["orgs", organisation, "installation"]),
             token: token.clone(),
-            body: None,
+            call: Call::Get(Keep::Body),
         };
         let installation: Installation = http.send(&find, deadline, json).await?;
         let id = installation.id.to_string();
@@ -151,7 +151,7 @@ impl App {
             route: &ACCESS_TOKEN,
             url: http.origin().at(&["app", "installations", &id, "access_tokens"]),
             token,
-            body: Some("{}".to_owned()),
+            call: Call::Post("{}".to_owned()),
         };
         http.send(&create, deadline, json).await
     }

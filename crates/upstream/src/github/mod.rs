@@ -1,6 +1,7 @@
 //! The read-only GitHub client.
 
 pub mod accounts;
+pub mod actions;
 pub mod seats;
 pub mod teams;
 
@@ -19,7 +20,7 @@ use crate::error::ApiError;
 use crate::http::cache::PageCache;
 use crate::http::link::Links;
 use crate::http::retry::Verdict;
-use crate::http::{Answer, Http, Patience, Request, Resource, Route};
+use crate::http::{Answer, Call, Http, Keep, Patience, Request, Resource, Route};
 use crate::origin::Origin;
 use auth::Auth;
 
@@ -108,10 +109,24 @@ impl GitHub {
         Ok(())
     }
 
-    /// The list pages read, so that the next invocation gets unchanged ones for nothing. Pages that no list has any more
-    /// are dropped once `all_lists_read`.
-    pub fn pages_to_keep(&self, all_lists_read: bool) -> io::Result<Vec<u8>> {
-        self.http.pages_to_keep(all_lists_read)
+    /// The list pages read, so that the next invocation gets unchanged ones for nothing. Pages that were not asked for in
+    /// more invocations than this are dropped: no list has them any more.
+    pub fn pages_to_keep(&self, unused_for_at_most: u32) -> io::Result<Vec<u8>> {
+        self.http.pages_to_keep(unused_for_at_most)
+    }
+
+    /// The primary REST limit itself, as the last answer said.
+    pub fn budget_limit(&self) -> Option<u64> {
+        self.http.budget_limit(Resource::Core)
+    }
+
+    /// Whether a GitHub App asks rather than the holder of a token.
+    fn is_app(&self) -> bool {
+        matches!(self.auth, Auth::App(_))
+    }
+
+    fn at(&self, path: &[&str]) -> Url {
+        self.http.origin().at(path)
     }
 
     async fn send<T>(
@@ -119,7 +134,7 @@ impl GitHub {
         owner: &Owner,
         route: &'static Route,
         url: Url,
-        body: Option<String>,
+        call: Call,
         deadline: Deadline,
         read: impl Fn(&Answer) -> Result<T, Verdict>,
     ) -> Result<T, ApiError> {
@@ -128,7 +143,7 @@ impl GitHub {
             route,
             url,
             token,
-            body,
+            call,
         };
         match self.http.send(&request, deadline, &read).await {
             Err(ApiError::Unauthorized { .. }) if self.auth.is_renewable() => {
@@ -144,18 +159,17 @@ impl GitHub {
         &self,
         owner: &Owner,
         route: &'static Route,
-        path: &[&str],
+        mut first: Url,
         deadline: Deadline,
         decode: impl Fn(&[u8]) -> Result<T, String>,
         on_page: impl FnMut(T, &Links),
     ) -> Result<(), ApiError> {
-        let mut first = self.http.origin().at(path);
         first.query_pairs_mut().append_pair("per_page", PER_PAGE);
         let read = |answer: &Answer| {
             let page = decode(&answer.body).map_err(Verdict::passing)?;
             Ok((page, answer.links()))
         };
-        let fetch = |url| self.send(owner, route, url, None, deadline, read);
+        let fetch = |url| self.send(owner, route, url, Call::Get(Keep::Body), deadline, read);
         self.http.each_page(route, first, fetch, on_page).await
     }
 }

@@ -53,7 +53,7 @@ impl GitHub {
         let decode = |body: &[u8]| {
             serde_json::from_slice::<SeatsPage>(body).map_err(|_| "the body is not a page of seats".to_owned())
         };
-        self.list(owner, route, &path, deadline, decode, |page, links| {
+        self.list(owner, route, self.at(&path), deadline, decode, |page, links| {
             let pages_ahead = pages_between(links).map(|pages| pages.len());
             on_page(SeatsPage { pages_ahead, ..page });
         })

@@ -31,7 +31,7 @@ impl GitHub {
         self.list(
             &owner,
             &TEAMS,
-            &["enterprises", enterprise, "teams"],
+            self.at(&["enterprises", enterprise, "teams"]),
             deadline,
             decode,
             |page, _| {

@@ -30,6 +30,7 @@ pub(super) struct Budget {
 
 #[derive(Debug, Default)]
 struct State {
+    limit: Option<u64>,
     remaining: Option<u64>,
     reset_at: Option<Timestamp>,
     paused_until: Option<Instant>,
@@ -66,6 +67,7 @@ impl Budget {
     pub(super) fn note(&self, resource: Resource, headers: RateHeaders) {
         let mut state = self.state(resource);
         if headers.remaining.is_some() {
+            state.limit = headers.limit.or(state.limit);
             state.remaining = headers.remaining;
             state.reset_at = headers.reset_at;
         }
@@ -83,6 +85,11 @@ impl Budget {
     /// Requests left of the primary limit, as last told.
     pub(super) fn remaining(&self, resource: Resource) -> Option<u64> {
         self.state(resource).remaining
+    }
+
+    /// The primary limit itself, as last told.
+    pub(super) fn limit(&self, resource: Resource) -> Option<u64> {
+        self.state(resource).limit
     }
 
     fn state(&self, resource: Resource) -> MutexGuard<'_, State> {
@@ -175,6 +182,7 @@ mod tests {
     async fn a_used_up_budget_stops_before_the_refusal() {
         let budget = Budget::default();
         let headers = RateHeaders {
+            limit: Some(5_000),
             remaining: Some(0),
             reset_at: Some(later(SystemClock.now(), Duration::from_mins(10))),
             retry_after: None,

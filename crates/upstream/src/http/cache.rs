@@ -21,8 +21,8 @@ struct Page {
     etag: String,
     link: Option<String>,
     compressed: Vec<u8>,
-    /// Asked for since the cache was opened. What was not is a page that no longer exists.
-    used: bool,
+    /// How often the cache was kept since the page was last asked for. At some point it is a page that no longer exists.
+    unused_for: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -31,6 +31,8 @@ struct Line {
     etag: String,
     link: Option<String>,
     body: String,
+    #[serde(default)]
+    unused_for: u32,
 }
 
 impl PageCache {
@@ -43,24 +45,29 @@ impl PageCache {
                 etag: line.etag,
                 link: line.link,
                 compressed: zstd::bulk::compress(line.body.as_bytes(), COMPRESSION_LEVEL)?,
-                used: false,
+                unused_for: line.unused_for.saturating_add(1),
             };
             pages.insert(line.url, page);
         }
         Ok(Self { pages })
     }
 
-    /// The pages as compressed JSON lines: all of them, or `only_used`, those that were asked for since
-    /// [`PageCache::decode`]. After a list that was cut short, the pages not reached are still worth keeping.
-    pub fn encode(&self, only_used: bool) -> io::Result<Vec<u8>> {
+    /// The pages as compressed JSON lines, without those that were not asked for in more than so many turns of
+    /// [`PageCache::decode`] and back. After a list that was cut short, the pages not reached are still worth keeping.
+    pub fn encode(&self, unused_for_at_most: u32) -> io::Result<Vec<u8>> {
         let mut lines = BufWriter::new(zstd::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?);
-        for (url, page) in self.pages.iter().filter(|(_, page)| page.used || !only_used) {
+        for (url, page) in self
+            .pages
+            .iter()
+            .filter(|(_, page)| page.unused_for <= unused_for_at_most)
+        {
             let body = zstd::decode_all(page.compressed.as_slice())?;
             let line = Line {
                 url: url.clone(),
                 etag: page.etag.clone(),
                 link: page.link.clone(),
                 body: String::from_utf8(body).map_err(io::Error::other)?,
+                unused_for: page.unused_for,
             };
             serde_json::to_writer(&mut lines, &line)?;
             lines.write_all(b"\n")?;
@@ -70,7 +77,7 @@ impl PageCache {
 
     pub(super) fn etag(&mut self, url: &str) -> Option<String> {
         let page = self.pages.get_mut(url)?;
-        page.used = true;
+        page.unused_for = 0;
         Some(page.etag.clone())
     }
 
@@ -79,18 +86,23 @@ impl PageCache {
         Ok(Answer {
             body: zstd::decode_all(page.compressed.as_slice())?.into(),
             link: page.link.clone(),
+            is_unchanged: true,
         })
     }
 
-    pub(super) fn keep(&mut self, url: &str, etag: String, answer: &Answer) -> io::Result<()> {
+    pub(super) fn keep(&mut self, url: &str, etag: String, link: Option<String>, body: &[u8]) -> io::Result<()> {
         let page = Page {
             etag,
-            link: answer.link.clone(),
-            compressed: zstd::bulk::compress(&answer.body, COMPRESSION_LEVEL)?,
-            used: true,
+            link,
+            compressed: zstd::bulk::compress(body, COMPRESSION_LEVEL)?,
+            unused_for: 0,
         };
         self.pages.insert(url.to_owned(), page);
         Ok(())
+    }
+
+    pub(super) fn forget_all(&mut self, prefix: &str) {
+        self.pages.retain(|url, _| !url.starts_with(prefix));
     }
 
     pub(super) fn forget(&mut self, url: &str) {
@@ -106,23 +118,15 @@ mod tests {
     fn pages_survive_storage_and_forgotten_ones_do_not() {
         let mut cache = PageCache::default();
         let body = "{\n \"seats\": [\"ö\"]\n}";
-        let page = |body: &'static str| Answer {
-            body: body.into(),
-            link: Some("<u2>; rel=\"next\"".into()),
-        };
-        cache.keep("u1", "\"e1\"".into(), &page(body)).unwrap();
-        cache.keep("u2", "\"e2\"".into(), &page("[]")).unwrap();
-        let mut cache = PageCache::decode(&cache.encode(true).unwrap()).unwrap();
+        let link = || Some("<u2>; rel=\"next\"".to_owned());
+        cache.keep("u1", "\"e1\"".into(), link(), body.as_bytes()).unwrap();
+        cache.keep("u2", "\"e2\"".into(), link(), b"[]").unwrap();
+        let mut cache = PageCache::decode(&cache.encode(0).unwrap()).unwrap();
         assert_eq!(cache.etag("u1").as_deref(), Some("\"e1\""));
         assert_eq!(cache.page("u1").unwrap().body, body);
         assert_eq!(cache.etag("u3"), None);
-        assert!(
-            PageCache::decode(&cache.encode(false).unwrap())
-                .unwrap()
-                .page("u2")
-                .is_ok()
-        );
-        let cache = PageCache::decode(&cache.encode(true).unwrap()).unwrap();
+        assert!(PageCache::decode(&cache.encode(1).unwrap()).unwrap().page("u2").is_ok());
+        let cache = PageCache::decode(&cache.encode(0).unwrap()).unwrap();
         assert!(cache.page("u1").is_ok());
         assert!(cache.page("u2").is_err(), "u2 was not asked for");
     }

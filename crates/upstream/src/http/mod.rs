@@ -97,17 +97,39 @@ pub struct Request {
     pub url: Url,
     /// The credential, as a bearer token.
     pub token: SecretString,
-    /// A JSON body makes it a POST.
-    pub body: Option<String>,
+    /// What is asked.
+    pub call: Call,
+}
+
+/// What is asked of an address.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// What is there.
+    Get(Keep),
+    /// To take this JSON.
+    Post(String),
+}
+
+/// What is kept of an answer, so that an unchanged one costs nothing the next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: the address is asked once.
+    Nothing,
+    /// All of it.
+    Body,
+    /// Its entity tag and links: everything in it has been dealt with, and only a change matters.
+    Tag,
 }
 
 /// A good answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// The body; of a 304, the one kept from before.
+    /// The body; of a 304, the one kept from before, which is empty where only the tag was.
     pub body: Bytes,
     /// Its `Link` header.
     pub link: Option<String>,
+    /// Whether it is as it was before (304).
+    pub is_unchanged: bool,
 }
 
 impl Answer {
@@ -190,14 +212,24 @@ impl Http {
         self.budget.remaining(resource)
     }
 
+    /// The primary limit itself, as the last answer said.
+    pub fn budget_limit(&self, resource: Resource) -> Option<u64> {
+        self.budget.limit(resource)
+    }
+
+    /// Forgets the pages whose addresses begin so.
+    pub fn forget_pages(&self, prefix: &str) {
+        self.cache().forget_all(prefix);
+    }
+
     /// Starts from pages kept by an earlier invocation.
     pub fn restore_pages(&self, cache: PageCache) {
         *self.cache() = cache;
     }
 
-    /// The pages to keep for the next invocation; once all lists were read to their end, only those that were asked for.
-    pub fn pages_to_keep(&self, all_lists_read: bool) -> io::Result<Vec<u8>> {
-        self.cache().encode(all_lists_read)
+    /// The pages to keep for the next invocation, those left out that were not asked for in more invocations than this.
+    pub fn pages_to_keep(&self, unused_for_at_most: u32) -> io::Result<Vec<u8>> {
+        self.cache().encode(unused_for_at_most)
     }
 
     /// Sends until the answer is good, and reads it with `read`. A body that `read` refuses with
@@ -329,13 +361,13 @@ impl Http {
 
     /// One request and its whole answer, with the entity tag to keep it under if it is not kept as it is.
     async fn exchange(&self, request: &Request, deadline: Deadline) -> Result<(Answer, Option<String>), Verdict> {
-        let known_etag = match request.body {
-            None => self.cache().etag(request.url.as_str()),
-            Some(_) => None,
+        let known_etag = match request.call {
+            Call::Get(Keep::Body | Keep::Tag) => self.cache().etag(request.url.as_str()),
+            Call::Get(Keep::Nothing) | Call::Post(_) => None,
         };
-        let builder = match &request.body {
-            None => self.client.request(Method::GET, request.url.clone()),
-            Some(body) => self
+        let builder = match &request.call {
+            Call::Get(_) => self.client.request(Method::GET, request.url.clone()),
+            Call::Post(body) => self
                 .client
                 .request(Method::POST, request.url.clone())
                 .body(body.clone()),
@@ -368,13 +400,23 @@ impl Http {
             answer.link = link;
             return Ok((answer, known_etag));
         }
-        Ok((Answer { body, link }, etag))
+        let answer = Answer {
+            body,
+            link,
+            is_unchanged: false,
+        };
+        Ok((answer, etag))
     }
 
     /// Keeps a page that was read: one that could not be would come back as unchanged for ever.
     fn keep(&self, request: &Request, answer: &Answer, etag: Option<String>) {
-        if let (None, Some(etag)) = (&request.body, etag)
-            && let Err(error) = self.cache().keep(request.url.as_str(), etag, answer)
+        let body: &[u8] = match request.call {
+            Call::Get(Keep::Body) => &answer.body,
+            Call::Get(Keep::Tag) => &[],
+            Call::Get(Keep::Nothing) | Call::Post(_) => return,
+        };
+        if let Some(etag) = etag
+            && let Err(error) = self.cache().keep(request.url.as_str(), etag, answer.link.clone(), body)
         {
             tracing::debug!(%error, "a page is not kept");
         }
@@ -404,6 +446,7 @@ impl Http {
 fn rate_headers(headers: &HeaderMap) -> RateHeaders {
     let number = |name: HeaderName| text(headers, &name)?.trim().parse::<u64>().ok();
     RateHeaders {
+        limit: number(HeaderName::from_static("x-ratelimit-limit")),
         remaining: number(HeaderName::from_static("x-ratelimit-remaining")),
         reset_at: number(HeaderName::from_static("x-ratelimit-reset"))
             .and_then(|seconds| Timestamp::from_second(seconds.cast_signed()).ok()),

@@ -20,6 +20,8 @@ pub const SECONDARY_LIMIT_WAIT: Duration = Duration::from_mins(1);
 /// What the head of an answer says about rate limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RateHeaders {
+    /// `x-ratelimit-limit`.
+    pub limit: Option<u64>,
     /// `x-ratelimit-remaining`.
     pub remaining: Option<u64>,
     /// `x-ratelimit-reset`.
@@ -160,7 +162,7 @@ mod tests {
         let used_up = RateHeaders {
             remaining: Some(0),
             reset_at: Some("2026-11-20T07:00:00Z".parse().unwrap()),
-            retry_after: None,
+            ..none
         };
         let left = RateHeaders {
             remaining: Some(7),

@@ -1,0 +1,215 @@
+//! Publishing what is recorded: log events and metrics of every hour that is over, figures by day, and nothing twice.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use uptake_domain::calendar::{HOUR, Window, day_of, hours, start_of};
+use uptake_domain::log_groups::{stream_name, weekly_group};
+use uptake_domain::run::{AttemptId, RunAttempt};
+use uptake_domain::run_figures::{Span, Surroundings, WorkflowUse, day_data, hour_data, workflow_data};
+use uptake_domain::run_history::DayFigures;
+
+use super::ledger::{self, Marks};
+use super::{FUNCTION, STREAM};
+use crate::config::WorkflowMetricsConfig;
+use crate::outcome::PipelineError;
+use crate::ports::{LogEvent, LogStream, Logs, Ports, RejectedEvents};
+
+/// CloudWatch takes metrics and log events up to two weeks old (`PutMetricData` and `PutLogEvents` references, read
+/// 2026-11-22); an hour less, because it looks when they arrive.
+pub(super) const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(14 * 24 - 1);
+
+/// What publishing needs to know beside the ledger.
+pub(super) struct Publisher<'a> {
+    pub(super) config: &'a WorkflowMetricsConfig,
+    pub(super) ports: Ports<'a>,
+    pub(super) logs: &'a dyn Logs,
+    /// Hours before are nobody's.
+    pub(super) since: Timestamp,
+    /// Hours are over up to here.
+    pub(super) to: Timestamp,
+    /// Every attempt that ended before is recorded: metrics of later hours would look like fewer runs.
+    pub(super) complete_to: Timestamp,
+    /// Hours to publish although they are.
+    pub(super) again: Option<Window>,
+    pub(super) teams: BTreeSet<String>,
+    pub(super) repositories: BTreeSet<String>,
+    /// Attempts still under way.
+    pub(super) open: Vec<Span>,
+    pub(super) workflows: Vec<WorkflowUse>,
+}
+
+/// What was published.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Published {
+    pub(super) data: u64,
+    pub(super) events: u64,
+    pub(super) rejected: RejectedEvents,
+    /// Attempts that ended too long ago.
+    pub(super) too_old: u64,
+}
+
+impl Publisher<'_> {
+    /// Publishes whatever of these days is not.
+    pub(super) async fn publish(&self, days: &BTreeSet<Date>) -> Result<Published, PipelineError> {
+        let mut published = Published::default();
+        let mut ended = BTreeMap::new();
+        for day in days {
+            ended.insert(*day, ledger::attempts(self.ports.files, *day).await?);
+        }
+        // An attempt that ended later was under way before.
+        let spans: Vec<Span> = ended
+            .values()
+            .flatten()
+            .filter(|attempt| attempt.ended_at.duration_since(attempt.started_at) > self.config.stuck_after)
+            .map(|attempt| Span {
+                team: attempt.team.clone(),
+                repository: attempt.repository.clone(),
+                started_at: attempt.started_at,
+                ended_at: Some(attempt.ended_at),
+            })
+            .chain(self.open.iter().cloned())
+            .collect();
+        for (done, (day, attempts)) in (1..).zip(&ended) {
+            self.publish_day(*day, attempts, &spans, &mut published).await?;
+            self.ports.progress.show("days", done, Some(days.len() as u64));
+        }
+        Ok(published)
+    }
+
+    async fn publish_day(
+        &self,
+        day: Date,
+        attempts: &[RunAttempt],
+        spans: &[Span],
+        published: &mut Published,
+    ) -> Result<(), PipelineError> {
+        let files = self.ports.files;
+        let before = ledger::read_marks(files, day).await?;
+        let mut marks = self.marks_to_keep(day, before.clone());
+        let around = Surroundings {
+            teams: &self.teams,
+            repositories: &self.repositories,
+            spans,
+            stuck_after: self.config.stuck_after,
+        };
+        let of_day = Window::of_day(day);
+        let from = of_day.from.max(self.since);
+        let mut data = Vec::new();
+        for hour in hours(from, of_day.to.min(self.to)) {
+            let number = hour_of_day(hour);
+            let ended: Vec<&RunAttempt> = attempts
+                .iter()
+                .filter(|attempt| Window::of_hour(hour).contains(attempt.ended_at))
+                .collect();
+            let count = ended.len() as u64;
+            if self.is_too_old(hour) {
+                published.too_old += count.saturating_sub(marks.events.get(&number).copied().unwrap_or_default());
+                marks.events.insert(number, count);
+                marks.metrics.insert(number, count);
+                continue;
+            }
+            if marks.events.get(&number) != Some(&count) {
+                self.write_events(hour, &ended, published).await?;
+                marks.events.insert(number, count);
+            }
+            if hour < self.complete_to && marks.metrics.get(&number) != Some(&count) {
+                data.extend(hour_data(hour, &ended, around));
+                marks.metrics.insert(number, count);
+            }
+        }
+        let all: Vec<&RunAttempt> = attempts.iter().collect();
+        let count = all.len() as u64;
+        if of_day.to <= self.complete_to {
+            if marks.repositories != Some(count) && !self.is_too_old(of_day.from) {
+                data.extend(day_data(day, &all, around));
+                marks.repositories = Some(count);
+            }
+            // What was in use on an earlier day nobody knows any more.
+            let is_last = of_day.to > self.complete_to - HOUR * 24;
+            if is_last && !marks.workflows {
+                let inactive_after = self.config.inactive_after;
+                data.extend(workflow_data(day, &self.workflows, inactive_after, around));
+                marks.workflows = true;
+            }
+        }
+        self.ports.metrics.publish(&data).await?;
+        published.data += data.len() as u64;
+        if marks.figures != Some(count) {
+            ledger::write_figures(files, day, &DayFigures::of(all)).await?;
+            marks.figures = Some(count);
+        }
+        if marks != before {
+            ledger::write_marks(files, day, &marks).await?;
+        }
+        Ok(())
+    }
+
+    /// What was published, less what is wanted again.
+    fn marks_to_keep(&self, day: Date, mut marks: Marks) -> Marks {
+        if let Some(again) = self.again {
+            let start = |hour: &i8| start_of(day) + SignedDuration::from_hours(i64::from(*hour));
+            marks.events.retain(|hour, _| !again.contains(start(hour)));
+            marks.metrics.retain(|hour, _| !again.contains(start(hour)));
+            if again.contains(start_of(day)) {
+                marks.repositories = None;
+                marks.workflows = false;
+            }
+        }
+        marks
+    }
+
+    fn is_too_old(&self, window_start: Timestamp) -> bool {
+        self.ports.clock.now().duration_since(window_start) > TAKEN_FOR
+    }
+
+    /// Writes the events of an hour that its stream does not hold yet.
+    async fn write_events(
+        &self,
+        hour: Timestamp,
+        attempts: &[&RunAttempt],
+        published: &mut Published,
+    ) -> Result<(), PipelineError> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let stream = LogStream {
+            group: weekly_group(
+                &self.config.log_group_prefix,
+                STREAM,
+                day_of(hour),
+                self.config.week_starts_on,
+            ),
+            name: stream_name(FUNCTION, hour),
+            retention_days: self.config.log_retention_days,
+        };
+        let there = self.logs.read(&stream).await?;
+        let there: HashSet<AttemptId> = there
+            .iter()
+            .filter_map(|event| RunAttempt::id_in(&event.message))
+            .collect();
+        let rest: Vec<LogEvent> = attempts
+            .iter()
+            .filter(|attempt| !there.contains(&attempt.id))
+            .map(|attempt| LogEvent {
+                timestamp: attempt.ended_at,
+                message: attempt.log_message(),
+            })
+            .collect();
+        let rejected = self.logs.write(&stream, &rest).await?;
+        published.events += rest.len() as u64 - rejected.total();
+        published.rejected = published.rejected.and(rejected);
+        Ok(())
+    }
+
+    /// The days that have hours from `from` on that are over.
+    pub(super) fn days_from(&self, from: Timestamp) -> impl Iterator<Item = Date> + use<> {
+        let last = day_of(self.to - SignedDuration::from_secs(1));
+        day_of(from).series(1.day()).take_while(move |day| *day <= last)
+    }
+}
+
+fn hour_of_day(hour: Timestamp) -> i8 {
+    hour.to_zoned(jiff::tz::TimeZone::UTC).hour()
+}

@@ -1,0 +1,180 @@
+//! Which repositories an invocation looks at: the list's own, discovered ones, and whose they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use uptake_domain::repositories::Repositories;
+use uptake_upstream::clock::Deadline;
+use uptake_upstream::error::ApiError;
+use uptake_upstream::github::GitHub;
+use uptake_upstream::github::actions::{Repository, RepositoryName};
+use uptake_upstream::http::SIDE_BY_SIDE;
+
+use super::repository_state::RepositoryState;
+use crate::config::{RepositoriesFile, WorkflowMetricsConfig};
+use crate::outcome::PipelineError;
+use crate::ports::{Files, PortError};
+
+/// A repository to look at.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) repository: Repository,
+    pub(super) team: String,
+}
+
+/// The repositories of an invocation.
+#[derive(Default)]
+pub(super) struct Targets {
+    pub(super) targets: Vec<Target>,
+    /// What could not be listed.
+    pub(super) missing: Vec<String>,
+    /// Why nothing could be listed, if a person has to see to it.
+    pub(super) refused: Option<ApiError>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads the list of repositories. Without one, all repositories of `UPTAKE_GITHUB_ORGS` are meant.
+pub(super) async fn read_list(
+    config: &WorkflowMetricsConfig,
+    files: &dyn Files,
+) -> Result<Repositories, PipelineError> {
+    let (place, text) = match &config.repositories {
+        RepositoriesFile::Key(key) => {
+            let text = files.read(key).await?.map(|file| file.bytes.to_vec());
+            (files.location(key), text)
+        }
+        RepositoriesFile::Path(path) => (path.display().to_string(), std::fs::read(path).ok()),
+    };
+    let fault = |fault: String| PipelineError::Repositories {
+        place: place.clone(),
+        fault,
+    };
+    match text {
+        Some(bytes) => {
+            let text = std::str::from_utf8(&bytes).map_err(|_| fault("it is not UTF-8 text".to_owned()))?;
+            Repositories::parse(text).map_err(|faults| fault(faults.to_string()))
+        }
+        None if !config.organisations.is_empty() => {
+            Ok(Repositories::of_organisations(config.organisations.iter().cloned()))
+        }
+        None => Err(PipelineError::Port(PortError::Missing {
+            what: place,
+            remedy: "put `discover: {organisations: [your-org]}` there, or set UPTAKE_GITHUB_ORGS".to_owned(),
+        })),
+    }
+}
+
+/// Finds out what there is. Of an organisation that cannot be listed now, what is known of it is taken.
+pub(super) async fn resolve(
+    github: &GitHub,
+    list: &Repositories,
+    known: &BTreeMap<u64, RepositoryState>,
+    deadline: Deadline,
+) -> Targets {
+    let mut targets = Targets::default();
+    let mut found: BTreeMap<u64, Repository> = BTreeMap::new();
+    let mut unlisted = BTreeSet::new();
+    for organisation in list.organisations() {
+        let listed = github.repositories(organisation, deadline, |page| {
+            found.extend(page.into_iter().map(|repository| (repository.id, repository)));
+        });
+        if let Err(error) = listed.await {
+            targets.missing.push(format!("repositories of {organisation}: {error}"));
+            unlisted.insert(organisation);
+            if !error.passes_by_itself() {
+                targets.refused = Some(error);
+            }
+        }
+    }
+    take_known(known, &unlisted, &mut found);
+    let listed_names: BTreeSet<String> = found
+        .values()
+        .map(|repository| repository.full_name.to_lowercase())
+        .collect();
+    let organisations = list.organisations();
+    let mut one_by_one = Vec::new();
+    for name in list.named() {
+        let organisation = name.split('/').next().unwrap_or_default();
+        if listed_names.contains(name) || unlisted.contains(organisation) {
+            continue;
+        }
+        if organisations.contains(organisation) {
+            targets.notes.push(gone(name));
+        } else {
+            one_by_one.push(name);
+        }
+    }
+    let answers = stream::iter(one_by_one)
+        .map(async |name| (name, ask(github, name, deadline).await))
+        .buffered(SIDE_BY_SIDE);
+    let answers: Vec<_> = answers.collect().await;
+    for (name, answer) in answers {
+        match answer {
+            Ok(Some(repository)) => drop(found.insert(repository.id, repository)),
+            Ok(None) | Err(ApiError::NotFound { .. }) => targets.notes.push(gone(name)),
+            Err(error) => {
+                targets.missing.push(format!("{name}: {error}"));
+                let by_name = known.values().find(|state| state.name.to_lowercase() == name);
+                found.extend(by_name.map(|state| (state.id, repository_of(state))));
+                if !error.passes_by_itself() {
+                    targets.refused = Some(error);
+                }
+            }
+        }
+    }
+    targets.targets = found
+        .into_values()
+        .filter(|repository| list.takes(&repository.full_name))
+        .filter(|repository| !(repository.archived || repository.disabled) || is_unfinished(known, repository.id))
+        .map(|repository| Target {
+            team: list.team_of(&repository.full_name).to_owned(),
+            repository,
+        })
+        .collect();
+    targets
+}
+
+/// A repository that was archived a moment ago may still have attempts that were not read; no run starts in it any more.
+fn is_unfinished(known: &BTreeMap<u64, RepositoryState>, id: u64) -> bool {
+    known
+        .get(&id)
+        .is_some_and(|state| !state.open.is_empty() || !state.pending.is_empty())
+}
+
+async fn ask(github: &GitHub, name: &str, deadline: Deadline) -> Result<Option<Repository>, ApiError> {
+    match RepositoryName::parse(name) {
+        Some(name) => github.repository(&name, deadline).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn take_known(
+    known: &BTreeMap<u64, RepositoryState>,
+    organisations: &BTreeSet<&str>,
+    found: &mut BTreeMap<u64, Repository>,
+) {
+    for state in known.values() {
+        let name = state.name.to_lowercase();
+        if name
+            .split('/')
+            .next()
+            .is_some_and(|owner| organisations.contains(owner))
+        {
+            found.entry(state.id).or_insert_with(|| repository_of(state));
+        }
+    }
+}
+
+fn repository_of(state: &RepositoryState) -> Repository {
+    Repository {
+        id: state.id,
+        full_name: state.name.clone(),
+        default_branch: state.default_branch.clone(),
+        archived: false,
+        disabled: false,
+    }
+}
+
+fn gone(name: &str) -> String {
+    format!("repositories.yml names {name}, which is gone or hidden from this token")
+}

@@ -1,0 +1,149 @@
+//! Reading the jobs of attempts that have ended: each becomes a recorded attempt, or waits for the next invocation.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use uptake_domain::run::{RunAttempt, timing};
+use uptake_upstream::clock::Deadline;
+use uptake_upstream::error::ApiError;
+use uptake_upstream::github::GitHub;
+use uptake_upstream::github::actions::RepositoryName;
+use uptake_upstream::http::SIDE_BY_SIDE;
+
+use super::repository_state::{EndedAttempt, RepositoryState};
+use crate::ports::Progress;
+
+/// A job that GitHub still calls unfinished this long after its attempt ended stays so.
+const JOBS_SETTLE_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// An attempt with the repository it belongs to.
+pub(super) struct Task<'a> {
+    pub(super) state: &'a RepositoryState,
+    pub(super) team: &'a str,
+    pub(super) ended: EndedAttempt,
+}
+
+/// What reading jobs brought.
+#[derive(Default)]
+pub(super) struct Timed {
+    pub(super) attempts: Vec<RunAttempt>,
+    /// Attempts that wait for the next invocation, by repository.
+    pub(super) pending: BTreeMap<u64, Vec<EndedAttempt>>,
+    /// Why the first of them waits.
+    pub(super) reason: Option<String>,
+    /// Attempts whose run was deleted before its jobs were read.
+    pub(super) deleted: u64,
+}
+
+impl Timed {
+    pub(super) fn waiting(&self) -> u64 {
+        self.pending.values().map(|attempts| attempts.len() as u64).sum()
+    }
+}
+
+/// How reading the jobs of one attempt ended.
+enum End {
+    Recorded(Box<RunAttempt>),
+    /// It ended before anybody looked.
+    NotOurs,
+    Deleted(Box<RunAttempt>),
+    Waits(String),
+}
+
+/// Reads the jobs, the oldest attempts first, while the rate budget keeps a fifth in reserve for other users of the
+/// credential and for the listing of the next hour.
+pub(super) async fn time(
+    github: &GitHub,
+    mut tasks: Vec<Task<'_>>,
+    to: Timestamp,
+    deadline: Deadline,
+    progress: &dyn Progress,
+) -> Timed {
+    tasks.sort_by_key(|task| (task.ended.updated_at, task.ended.id));
+    let total = tasks.len() as u64;
+    let mut timed = Timed::default();
+    let mut ends = stream::iter(tasks)
+        .map(async |task| {
+            let end = time_one(github, &task, to, deadline).await;
+            (task, end)
+        })
+        .buffered(SIDE_BY_SIDE);
+    let mut done = 0;
+    while let Some((task, end)) = ends.next().await {
+        done += 1;
+        progress.show("jobs", done, Some(total));
+        match end {
+            End::Recorded(attempt) => timed.attempts.push(*attempt),
+            End::Deleted(attempt) => {
+                timed.deleted += 1;
+                timed.attempts.push(*attempt);
+            }
+            End::NotOurs => {}
+            End::Waits(reason) => {
+                timed.reason.get_or_insert(reason);
+                timed.pending.entry(task.state.id).or_default().push(task.ended);
+            }
+        }
+    }
+    timed
+}
+
+async fn time_one(github: &GitHub, task: &Task<'_>, to: Timestamp, deadline: Deadline) -> End {
+    let Task { state, ended, .. } = task;
+    let Some(name) = RepositoryName::parse(&state.name) else {
+        return End::NotOurs;
+    };
+    if let (Some(left), Some(limit)) = (github.budget_left(), github.budget_limit())
+        && left <= limit / 5
+    {
+        return End::Waits(format!(
+            "{left} of {limit} requests are left this hour, and a fifth is kept in reserve"
+        ));
+    }
+    match github.jobs(&name, ended.id.run_id, ended.id.attempt, deadline).await {
+        Ok((_, false)) if to.duration_since(ended.updated_at) < JOBS_SETTLE_WITHIN => {
+            End::Waits("GitHub has not settled all jobs of an attempt that has ended".to_owned())
+        }
+        Ok((jobs, _)) => {
+            let attempt = attempt(task, &jobs);
+            if attempt.ended_at < state.since {
+                End::NotOurs
+            } else {
+                End::Recorded(Box::new(attempt))
+            }
+        }
+        Err(ApiError::NotFound { .. }) => End::Deleted(Box::new(attempt(task, &[]))),
+        Err(error) => End::Waits(error.to_string()),
+    }
+}
+
+fn attempt(task: &Task<'_>, jobs: &[uptake_domain::run::Job]) -> RunAttempt {
+    let Task { state, team, ended } = task;
+    let timing = timing(ended.started_at, ended.updated_at, jobs);
+    let workflow = state
+        .workflows
+        .get(&ended.workflow_id)
+        .map(|workflow| workflow.name.as_str());
+    let workflow = workflow
+        .filter(|name| !name.is_empty())
+        .or(ended.workflow_file.as_deref())
+        .map_or_else(|| ended.workflow_id.to_string(), str::to_owned);
+    RunAttempt {
+        id: ended.id,
+        started_at: ended.started_at,
+        ended_at: timing.ended_at,
+        team: (*team).to_owned(),
+        repository: state.name.clone(),
+        repository_id: state.id,
+        workflow,
+        workflow_id: ended.workflow_id,
+        event: ended.event.clone(),
+        branch: ended.branch,
+        conclusion: ended.conclusion.clone(),
+        queue_seconds: timing.queue_seconds,
+        duration_seconds: timing.duration_seconds,
+        runner_minutes: timing.runner_minutes,
+        html_url: ended.html_url.clone(),
+    }
+}
