@@ -6,6 +6,7 @@
     reason = "a test fails where it is, helpers are not marked as tests, and published values are whole numbers"
 )]
 
+mod actions;
 mod aws_face;
 mod enterprise;
 mod mailing;
@@ -13,3 +14,4 @@ mod moto;
 mod moto_logs;
 mod runtime_api;
 mod seats;
+mod workflows;

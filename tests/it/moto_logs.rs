@@ -87,7 +87,7 @@ async fn a_week_of_events_arrives_in_a_new_group_and_is_read_back_as_it_was_writ
     let moto = Moto::start().await;
     let logs = logs(&moto);
     let stream = stream("week");
-    assert_eq!(logs.read(&stream).await.unwrap(), []);
+    assert_eq!(logs.events(&stream).await.unwrap(), []);
 
     // 12,000 events over six days, handed over newest first.
     let begin = now() - 6 * 24 * HOUR;
@@ -95,7 +95,7 @@ async fn a_week_of_events_arrives_in_a_new_group_and_is_read_back_as_it_was_writ
         .map(|number| event(number, begin + SignedDuration::from_secs(43 * number)))
         .rev()
         .collect();
-    let rejected = logs.write(&stream, &events).await.unwrap();
+    let rejected = logs.append(&stream, &events).await.unwrap();
     assert_eq!(rejected, RejectedEvents::default());
 
     events.reverse();
@@ -104,7 +104,7 @@ async fn a_week_of_events_arrives_in_a_new_group_and_is_read_back_as_it_was_writ
         .map(|event| (event.timestamp.as_millisecond(), Value::Object(event.message.clone())))
         .collect();
     assert_eq!(messages(&moto, &stream), expected);
-    assert_eq!(logs.read(&stream).await.unwrap(), events);
+    assert_eq!(logs.events(&stream).await.unwrap(), events);
     assert_eq!(retention(&moto), 90);
     let streams = moto.call_one("logs", "describe_log_streams", &json!({"logGroupName": GROUP}));
     assert_eq!(streams["logStreams"].as_array().unwrap().len(), 1);
@@ -119,11 +119,11 @@ async fn a_group_that_was_left_without_retention_gets_it_with_its_next_stream() 
     assert_eq!(retention(&moto), Value::Null);
     let first = stream("first");
     let events = [event(1, now())];
-    logs(&moto).write(&first, &events).await.unwrap();
+    logs(&moto).append(&first, &events).await.unwrap();
     assert_eq!(retention(&moto), 90);
     // Another stream finds the group complete.
-    logs(&moto).write(&stream("second"), &events).await.unwrap();
-    assert_eq!(logs(&moto).read(&first).await.unwrap(), events);
+    logs(&moto).append(&stream("second"), &events).await.unwrap();
+    assert_eq!(logs(&moto).events(&first).await.unwrap(), events);
 }
 
 #[tokio::test]
@@ -132,11 +132,11 @@ async fn what_is_written_twice_stands_there_twice() {
     let logs = logs(&moto);
     let stream = stream("twice");
     let events = [event(1, now() - HOUR), event(2, now())];
-    logs.write(&stream, &events).await.unwrap();
-    logs.write(&stream, &events).await.unwrap();
+    logs.append(&stream, &events).await.unwrap();
+    logs.append(&stream, &events).await.unwrap();
     let [first, second] = events;
     let expected = [first.clone(), first, second.clone(), second];
-    assert_eq!(logs.read(&stream).await.unwrap(), expected);
+    assert_eq!(logs.events(&stream).await.unwrap(), expected);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn events_the_service_leaves_out_are_counted_as_it_says() {
     let old: Vec<LogEvent> = (0..3).map(|id| event(id, now - 15 * 24 * HOUR)).collect();
     let early = event(4, now + 3 * HOUR);
     let all = [old.as_slice(), &[kept.clone(), early.clone()]].concat();
-    let rejected = logs.write(&stream, &all).await.unwrap();
+    let rejected = logs.append(&stream, &all).await.unwrap();
 
     // The same as it stands in the service's own answer. moto gives the place of the last event that is too old where AWS
     // gives the one after it.
@@ -166,7 +166,7 @@ async fn events_the_service_leaves_out_are_counted_as_it_says() {
     assert_eq!(answer(&old), json!({"tooOldLogEventEndIndex": rejected.too_old}));
     assert_eq!(answer(&[kept.clone(), early]), json!({"tooNewLogEventStartIndex": 1}));
     assert_eq!((rejected.too_new, rejected.expired), (1, 0));
-    assert_eq!(logs.read(&stream).await.unwrap(), [kept]);
+    assert_eq!(logs.events(&stream).await.unwrap(), [kept]);
 }
 
 #[tokio::test]

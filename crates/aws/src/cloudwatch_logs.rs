@@ -105,7 +105,7 @@ impl CloudWatchLogs {
 impl Logs for CloudWatchLogs {
     /// An event that is no JSON object is an error and not left out: only Uptake writes its streams, so whoever asks what
     /// stands there already had better hear that something else does.
-    async fn read(&self, stream: &LogStream) -> Result<Vec<LogEvent>, PortError> {
+    async fn events(&self, stream: &LogStream) -> Result<Vec<LogEvent>, PortError> {
         let mut events = Vec::new();
         // The stream ends where the service gives back the token it got; a page before that may be empty. The SDK's
         // paginator knows both.
@@ -133,7 +133,7 @@ impl Logs for CloudWatchLogs {
 
     /// Nothing is written if an event is too large for the service. Where the service fails in the middle, the earlier
     /// batches stay: read the stream before writing again.
-    async fn write(&self, stream: &LogStream, events: &[LogEvent]) -> Result<RejectedEvents, PortError> {
+    async fn append(&self, stream: &LogStream, events: &[LogEvent]) -> Result<RejectedEvents, PortError> {
         let events: Result<_, _> = events.iter().map(wire_event).collect();
         let events = events.map_err(|reason| unavailable(stream, reason))?;
         let mut sum = RejectedEvents::default();
@@ -352,14 +352,14 @@ mod tests {
     /// What a write of one event came to, and the requests it took.
     async fn write(answers: Vec<(u16, String)>) -> (Result<RejectedEvents, PortError>, Vec<Value>) {
         let service = Loopback::answering_in_turn(answers).await;
-        let result = logs(&service).write(&stream(), &[event(1, &json!({"id": 1}))]).await;
+        let result = logs(&service).append(&stream(), &[event(1, &json!({"id": 1}))]).await;
         let requests = service.requests();
         (result, requests.iter().map(body).collect())
     }
 
     async fn read(answers: Vec<(u16, String)>) -> (Result<Vec<LogEvent>, PortError>, Vec<Value>) {
         let service = Loopback::answering_in_turn(answers).await;
-        let result = logs(&service).read(&stream()).await;
+        let result = logs(&service).events(&stream()).await;
         let requests = service.requests();
         (result, requests.iter().map(body).collect())
     }
@@ -469,7 +469,7 @@ mod tests {
         let service = Loopback::answering(200, info.to_string()).await;
         let day = 86_400;
         let events: Vec<LogEvent> = (0..3).map(|number| event(number * day, &json!({}))).collect();
-        let rejected = logs(&service).write(&stream(), &events).await.unwrap();
+        let rejected = logs(&service).append(&stream(), &events).await.unwrap();
         assert_eq!(rejected.too_old, 3);
         assert_eq!(rejected.too_new, 0);
         assert_eq!(service.requests().len(), 3);
@@ -478,7 +478,7 @@ mod tests {
     #[tokio::test]
     async fn without_events_nothing_is_sent() {
         let service = Loopback::absent().await;
-        let rejected = logs(&service).write(&stream(), &[]).await.unwrap();
+        let rejected = logs(&service).append(&stream(), &[]).await.unwrap();
         assert_eq!(rejected, RejectedEvents::default());
     }
 
@@ -487,7 +487,7 @@ mod tests {
         let service = Loopback::absent().await;
         let large = event(60, &json!({"text": "x".repeat(LIMITS.bytes)}));
         let events = [event(1, &json!({})), large];
-        let message = logs(&service).write(&stream(), &events).await.unwrap_err().to_string();
+        let message = logs(&service).append(&stream(), &events).await.unwrap_err().to_string();
         assert!(
             message
                 .starts_with("log stream window of /uptake/runs: the event of 1970-01-01T00:01:00Z has 1048613 bytes"),
@@ -584,7 +584,7 @@ mod tests {
             assert_eq!(requests.len(), 1);
         }
         let silent = Loopback::hanging_up_after(std::time::Duration::ZERO).await;
-        let result = logs(&silent).write(&stream(), &[event(1, &json!({}))]).await;
+        let result = logs(&silent).append(&stream(), &[event(1, &json!({}))]).await;
         assert!(matches!(result, Err(PortError::Unavailable { .. })), "{result:?}");
         assert_eq!(silent.requests().len(), 1);
     }

@@ -73,11 +73,11 @@ impl Metrics for Silent {
 
 #[async_trait]
 impl Logs for Silent {
-    async fn read(&self, _stream: &LogStream) -> Result<Vec<LogEvent>, PortError> {
+    async fn events(&self, _stream: &LogStream) -> Result<Vec<LogEvent>, PortError> {
         Ok(Vec::new())
     }
 
-    async fn write(&self, _stream: &LogStream, _events: &[LogEvent]) -> Result<RejectedEvents, PortError> {
+    async fn append(&self, _stream: &LogStream, _events: &[LogEvent]) -> Result<RejectedEvents, PortError> {
         Ok(RejectedEvents::default())
     }
 }

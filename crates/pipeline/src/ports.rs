@@ -151,10 +151,10 @@ impl RejectedEvents {
 #[async_trait]
 pub trait Logs: Send + Sync {
     /// The events of a stream in order of time; none where there is no such stream.
-    async fn read(&self, stream: &LogStream) -> Result<Vec<LogEvent>, PortError>;
+    async fn events(&self, stream: &LogStream) -> Result<Vec<LogEvent>, PortError>;
 
     /// Appends the events, and makes group and stream first where they are missing.
-    async fn write(&self, stream: &LogStream, events: &[LogEvent]) -> Result<RejectedEvents, PortError>;
+    async fn append(&self, stream: &LogStream, events: &[LogEvent]) -> Result<RejectedEvents, PortError>;
 }
 
 /// A mail to one person, ready to hand over.

@@ -20,7 +20,7 @@ struct Line {
 
 #[async_trait]
 impl Logs for Folder {
-    async fn read(&self, stream: &LogStream) -> Result<Vec<LogEvent>, PortError> {
+    async fn events(&self, stream: &LogStream) -> Result<Vec<LogEvent>, PortError> {
         let path = self.stream(stream);
         let events = read(&path).map_err(|error| failed("reading", &path, &error))?;
         let events = events
@@ -29,9 +29,9 @@ impl Logs for Folder {
         Ok(events.collect())
     }
 
-    async fn write(&self, stream: &LogStream, events: &[LogEvent]) -> Result<RejectedEvents, PortError> {
+    async fn append(&self, stream: &LogStream, events: &[LogEvent]) -> Result<RejectedEvents, PortError> {
         let path = self.stream(stream);
-        self.append(&path, events)
+        self.add(&path, events)
             .map_err(|error| failed("writing", &path, &error))?;
         Ok(RejectedEvents::default())
     }
@@ -44,7 +44,7 @@ impl Folder {
     }
 
     /// Replaces the file by one with more lines, so that a crash leaves no half of an event.
-    fn append(&self, path: &Path, events: &[LogEvent]) -> io::Result<()> {
+    fn add(&self, path: &Path, events: &[LogEvent]) -> io::Result<()> {
         if events.is_empty() {
             return Ok(());
         }
@@ -97,11 +97,11 @@ mod tests {
             name: "s".to_owned(),
             retention_days: 400,
         };
-        assert_eq!(Logs::read(&folder, &stream).await.unwrap(), []);
-        Logs::write(&folder, &stream, &[event(3), event(1)]).await.unwrap();
-        Logs::write(&folder, &stream, &[event(2)]).await.unwrap();
-        Logs::write(&folder, &stream, &[]).await.unwrap();
-        let events = Logs::read(&folder, &stream).await.unwrap();
+        assert_eq!(folder.events(&stream).await.unwrap(), []);
+        folder.append(&stream, &[event(3), event(1)]).await.unwrap();
+        folder.append(&stream, &[event(2)]).await.unwrap();
+        folder.append(&stream, &[]).await.unwrap();
+        let events = folder.events(&stream).await.unwrap();
         assert_eq!(events, [event(1), event(2), event(3)]);
         let path = "cloudwatch/logs/uptake/workflow-runs-2026-11-16_2026-11-22/s.jsonl";
         let text = std::fs::read_to_string(root.path().join(path)).unwrap();

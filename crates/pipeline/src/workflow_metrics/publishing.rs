@@ -184,7 +184,7 @@ impl Publisher<'_> {
             name: stream_name(FUNCTION, hour),
             retention_days: self.config.log_retention_days,
         };
-        let there = self.logs.read(&stream).await?;
+        let there = self.logs.events(&stream).await?;
         let there: HashSet<AttemptId> = there
             .iter()
             .filter_map(|event| RunAttempt::id_in(&event.message))
@@ -197,7 +197,7 @@ impl Publisher<'_> {
                 message: attempt.log_message(),
             })
             .collect();
-        let rejected = self.logs.write(&stream, &rest).await?;
+        let rejected = self.logs.append(&stream, &rest).await?;
         published.events += rest.len() as u64 - rejected.total();
         published.rejected = published.rejected.and(rejected);
         Ok(())

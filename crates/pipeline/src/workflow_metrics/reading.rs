@@ -143,12 +143,12 @@ impl OneRepository<'_> {
         let relists = relisting_is_due(&state, to);
         let today = start_of(day_of(to));
 
-        // Everything new. With re-runs looked for, what was created today is read as well.
+        // Everything new. When re-runs are looked for, whole days: what was created today, and before it day by day.
         let listed_to = state.listed_to.unwrap_or(state.since);
         let mut from = listed_to - OVERLAP;
         from = again_from.map_or(from, |again_from| from.min(again_from));
         if relists {
-            from = from.min(today);
+            from = start_of(day_of(from.min(today)));
         }
         self.read_new(from, &state).await?;
 

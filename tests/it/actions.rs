@@ -1,0 +1,383 @@
+//! Made-up repositories with their workflow runs, a folder, and ports that die: what tests of `workflow-metrics` start from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use uptake_cli::folder::Folder;
+use uptake_domain::calendar::day_of;
+use uptake_domain::catalogue::Datum;
+use uptake_pipeline::config::{Environment, Face, WorkflowMetricsConfig};
+use uptake_pipeline::outcome::{Outcome, PipelineError};
+use uptake_pipeline::ports::{
+    Expected, File, Files, LogEvent, LogStream, Logs, Metrics, PortError, Ports, RejectedEvents, Unwatched, Written,
+};
+use uptake_pipeline::trigger::{Invocation, Trigger};
+use uptake_pipeline::workflow_metrics;
+use uptake_simulator::{RunAttemptTruth, Scenario, Settings, Simulator, TOKEN};
+use uptake_upstream::clock::{Deadline, SystemClock};
+use uptake_upstream::github::{GitHub, Identity};
+
+use crate::enterprise::{PATIENCE, Standing};
+
+/// Everything of both organisations, on three teams.
+pub(crate) const REPOSITORIES: &str = "
+discover: {organisations: [octo-org, octo-labs], exclude: ['*-archive']}
+teams:
+  payments: ['octo-org/pay-*', octo-labs/media-archive]
+  ledger: ['octo-org/ledger-*']
+";
+
+pub(crate) struct Actions {
+    pub(crate) simulator: Simulator,
+    pub(crate) folder: Folder,
+    pub(crate) deadline: Deadline,
+    variables: BTreeMap<&'static str, String>,
+    _root: tempfile::TempDir,
+}
+
+impl Actions {
+    pub(crate) async fn start(settings: Settings) -> Self {
+        let simulator = Simulator::start(settings).await.unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let actions = Self {
+            folder: Folder::new(root.path().to_owned()),
+            variables: BTreeMap::from([
+                ("UPTAKE_GITHUB_API_URL", simulator.url()),
+                ("UPTAKE_GITHUB_TOKEN", TOKEN.to_owned()),
+            ]),
+            simulator,
+            deadline: Deadline::NONE,
+            _root: root,
+        };
+        actions.write("config/repositories.yml", REPOSITORIES).await;
+        actions
+    }
+
+    /// A few repositories with so many runs a day.
+    pub(crate) async fn small(runs_per_day: u32, seed: u64, scenario: &str) -> Self {
+        // Weeks pass in seconds here; GitHub's points a minute are meant for real ones.
+        let scenario = format!("secondary_limit = 1_000_000\nprimary_limit = 1_000_000\n{scenario}");
+        let scenario = Scenario::parse(&scenario).unwrap();
+        let mut settings = Settings::new(10, seed, day_of(at("2026-11-20T00:00:00Z")));
+        settings.runs_per_day = runs_per_day;
+        Self::start(settings.with_scenario(scenario)).await
+    }
+
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.insert(name, value.to_owned());
+    }
+
+    pub(crate) async fn write(&self, key: &str, text: &str) {
+        self.folder.write(key, text.to_owned().into()).await.unwrap();
+    }
+
+    fn config(&self) -> WorkflowMetricsConfig {
+        let get = |name: &str| self.variables.get(name).cloned();
+        let mut environment = Environment::new(Face::CommandLine, &get);
+        let config = environment.workflow_metrics();
+        environment.finish(config).unwrap()
+    }
+
+    fn github(&self, config: &WorkflowMetricsConfig) -> GitHub {
+        let identity = Identity::Token(self.variables["UPTAKE_GITHUB_TOKEN"].as_str().into());
+        GitHub::new(config.api.clone(), identity, Arc::new(SystemClock), PATIENCE).unwrap()
+    }
+
+    /// What the scheduler's trigger of an instant does when it is delivered in time.
+    pub(crate) async fn offer(&self, scheduled: &str) -> Outcome {
+        let scheduled = at(scheduled);
+        self.deliver(&Trigger::at(scheduled), scheduled, &self.folder)
+            .await
+            .unwrap()
+    }
+
+    /// What a trigger does at a time of its own, on ports that may die.
+    pub(crate) async fn deliver<P: Files + Metrics + Logs>(
+        &self,
+        trigger: &Trigger,
+        now: Timestamp,
+        ports: &P,
+    ) -> Result<Outcome, PipelineError> {
+        self.simulator.set_now(now);
+        let config = self.config();
+        let github = self.github(&config);
+        let clock = Standing(now);
+        let invocation = Invocation {
+            id: "test".to_owned(),
+            deadline: self.deadline,
+        };
+        let files = Ports {
+            files: ports,
+            metrics: ports,
+            clock: &clock,
+            progress: &Unwatched,
+        };
+        workflow_metrics::collect(&github, &config, files, ports, trigger, &invocation).await
+    }
+
+    /// Every attempt that ended in the window, as the simulator knows it. One that was begun again before anybody looked, of
+    /// a run older than a week, is not looked for.
+    pub(crate) fn truth(&self, since: Timestamp, to: Timestamp) -> Vec<RunAttemptTruth> {
+        let week = SignedDuration::from_hours(7 * 24);
+        let attempts = self.simulator.run_attempts(since, to).into_iter();
+        attempts
+            .filter(|attempt| since <= attempt.ended_at && attempt.ended_at < to)
+            .filter(|attempt| attempt.started_at >= since || attempt.run_created_at >= since - week)
+            .collect()
+    }
+
+    /// Every log event written, with its group and stream.
+    pub(crate) async fn events(&self) -> Vec<(String, Value)> {
+        let mut events = Vec::new();
+        for key in self.folder.list("cloudwatch/logs/").await.unwrap() {
+            let text = self.text(&key).await.unwrap();
+            events.extend(
+                text.lines()
+                    .map(|line| (key.clone(), serde_json::from_str(line).unwrap())),
+            );
+        }
+        events
+    }
+
+    pub(crate) async fn text(&self, key: &str) -> Option<String> {
+        let file = self.folder.read(key).await.unwrap()?;
+        Some(String::from_utf8(file.bytes.to_vec()).unwrap())
+    }
+
+    /// Every datum of workflows, as CloudWatch shows it: by series and instant the largest value, or the distribution
+    /// published last.
+    pub(crate) async fn series(&self) -> BTreeMap<(String, Timestamp), Value> {
+        let mut series: BTreeMap<(String, Timestamp), Value> = BTreeMap::new();
+        for key in self.folder.list("cloudwatch/metrics/").await.unwrap() {
+            for line in self.text(&key).await.unwrap().lines() {
+                let datum: Value = serde_json::from_str(line).unwrap();
+                if datum["namespace"] != "Uptake/Workflows" {
+                    continue;
+                }
+                let dimensions = datum["dimensions"].as_object().unwrap().iter();
+                let dimensions: String = dimensions
+                    .map(|(name, value)| format!(" {name}={}", value.as_str().unwrap()))
+                    .collect();
+                let name = format!("{}{dimensions}", datum["metric_name"].as_str().unwrap());
+                let shown = series.entry((name, at(datum["timestamp"].as_str().unwrap())));
+                let shown = shown.or_insert(Value::from(0.0));
+                match datum["value"].as_f64() {
+                    Some(value) => *shown = value.max(shown.as_f64().unwrap()).into(),
+                    None => *shown = datum,
+                }
+            }
+        }
+        series
+    }
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// The team that [`REPOSITORIES`] gives a repository to.
+pub(crate) fn team(repository: &str) -> &'static str {
+    match repository {
+        name if name.starts_with("octo-org/pay-") || name == "octo-labs/media-archive" => "payments",
+        name if name.starts_with("octo-org/ledger-") => "ledger",
+        _ => "unassigned",
+    }
+}
+
+/// What of a log event the simulator knows as well.
+pub(crate) fn known(event: &Value) -> BTreeMap<String, Value> {
+    let message = event["message"].as_object().unwrap();
+    message
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// What a log event of an attempt must say.
+pub(crate) fn expected(attempt: &RunAttemptTruth) -> BTreeMap<String, Value> {
+    let is_failed = ["failure", "timed_out", "startup_failure"].contains(&attempt.conclusion.as_str());
+    let instant = |at: Timestamp| Value::from(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let mut fields: BTreeMap<String, Value> = [
+        ("team", team(&attempt.repository).into()),
+        ("repository", attempt.repository.clone().into()),
+        ("repository_id", attempt.repository_id.into()),
+        ("workflow", attempt.workflow.clone().into()),
+        ("workflow_id", attempt.workflow_id.into()),
+        ("run_id", attempt.run_id.into()),
+        ("attempt", attempt.attempt.into()),
+        ("event", attempt.event.clone().into()),
+        ("branch", attempt.branch.into()),
+        ("conclusion", attempt.conclusion.clone().into()),
+        ("failed", u8::from(is_failed).into()),
+        ("started_at", instant(attempt.started_at)),
+        ("ended_at", instant(attempt.ended_at)),
+        ("duration_seconds", attempt.duration_seconds.into()),
+        ("runner_minutes", attempt.runner_minutes.values().sum::<u64>().into()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    fields.extend(
+        attempt
+            .queue_seconds
+            .map(|seconds| ("queue_seconds".to_owned(), seconds.into())),
+    );
+    for (label, minutes) in &attempt.runner_minutes {
+        let label = label.replace(['-', '+', '.'], "_").to_lowercase();
+        fields.insert(format!("runner_minutes_{label}"), (*minutes).into());
+    }
+    fields
+}
+
+/// How often each series and window must count, from the simulator's account.
+pub(crate) fn expected_counters(attempts: &[RunAttemptTruth]) -> BTreeMap<(String, Timestamp), u64> {
+    let mut counters: BTreeMap<(String, Timestamp), u64> = BTreeMap::new();
+    for attempt in attempts {
+        let hour = uptake_domain::calendar::start_of_hour(attempt.ended_at);
+        let day = uptake_domain::calendar::start_of(day_of(attempt.ended_at));
+        let is_failed = ["failure", "timed_out", "startup_failure"].contains(&attempt.conclusion.as_str());
+        let figures = [
+            ("RunAttempts", 1),
+            ("FailedRunAttempts", u64::from(is_failed)),
+            ("ReRuns", u64::from(attempt.attempt > 1)),
+            ("RunnerMinutes", attempt.runner_minutes.values().sum()),
+        ];
+        for (name, value) in figures {
+            for (series, at) in [
+                (name.to_owned(), hour),
+                (format!("{name} Team={}", team(&attempt.repository)), hour),
+                (format!("{name} Repository={}", attempt.repository), day),
+            ] {
+                *counters.entry((series, at)).or_default() += value;
+            }
+        }
+        let by_conclusion = format!("RunAttempts Conclusion={}", attempt.conclusion);
+        *counters.entry((by_conclusion, hour)).or_default() += 1;
+    }
+    counters
+}
+
+/// Names of the fields that only Uptake knows.
+pub(crate) fn without_address(mut fields: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    assert!(fields.remove("html_url").is_some(), "{fields:?}");
+    fields
+}
+
+/// Ids in both accounts, to compare which attempts there are before what they say.
+pub(crate) fn ids<'a>(fields: impl IntoIterator<Item = &'a BTreeMap<String, Value>>) -> BTreeSet<(u64, u64)> {
+    let id =
+        |fields: &BTreeMap<String, Value>| (fields["run_id"].as_u64().unwrap(), fields["attempt"].as_u64().unwrap());
+    fields.into_iter().map(id).collect()
+}
+
+/// Ports of a process that dies after so many writes: the last one may or may not have taken effect, and none that
+/// follows does.
+pub(crate) struct Mortal<'a> {
+    folder: &'a Folder,
+    writes_left: AtomicI64,
+    last_write_takes_effect: bool,
+}
+
+impl<'a> Mortal<'a> {
+    pub(crate) fn new(folder: &'a Folder, writes: i64, last_write_takes_effect: bool) -> Self {
+        Self {
+            folder,
+            writes_left: AtomicI64::new(writes),
+            last_write_takes_effect,
+        }
+    }
+
+    /// Whether a write is made, and whether anybody lives to see it.
+    fn spend(&self) -> (bool, Result<(), PortError>) {
+        let left = self.writes_left.fetch_sub(1, Ordering::Relaxed);
+        let dead = || {
+            Err(PortError::Unavailable {
+                what: "the process".to_owned(),
+                reason: "it was killed".to_owned(),
+            })
+        };
+        match left {
+            1.. => (true, Ok(())),
+            0 => (self.last_write_takes_effect, dead()),
+            _ => (false, dead()),
+        }
+    }
+}
+
+#[async_trait]
+impl Files for Mortal<'_> {
+    async fn read(&self, key: &str) -> Result<Option<File>, PortError> {
+        self.folder.read(key).await
+    }
+
+    async fn write(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
+        let (is_made, end) = self.spend();
+        if is_made {
+            self.folder.write(key, bytes).await?;
+        }
+        end
+    }
+
+    async fn write_if(&self, key: &str, bytes: Bytes, expected: Expected) -> Result<Written, PortError> {
+        let (is_made, end) = self.spend();
+        let written = if is_made {
+            self.folder.write_if(key, bytes, expected).await?
+        } else {
+            Written::Conflict
+        };
+        end.map(|()| written)
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, PortError> {
+        self.folder.list(prefix).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        let (is_made, end) = self.spend();
+        if is_made {
+            self.folder.delete(key).await?;
+        }
+        end
+    }
+
+    fn location(&self, key: &str) -> String {
+        self.folder.location(key)
+    }
+}
+
+#[async_trait]
+impl Metrics for Mortal<'_> {
+    async fn publish(&self, data: &[Datum]) -> Result<(), PortError> {
+        let (is_made, end) = self.spend();
+        if is_made {
+            self.folder.publish(data).await?;
+        }
+        end
+    }
+}
+
+#[async_trait]
+impl Logs for Mortal<'_> {
+    async fn events(&self, stream: &LogStream) -> Result<Vec<LogEvent>, PortError> {
+        self.folder.events(stream).await
+    }
+
+    async fn append(&self, stream: &LogStream, events: &[LogEvent]) -> Result<RejectedEvents, PortError> {
+        let (is_made, end) = self.spend();
+        // A batch that breaks off in the middle leaves what went before.
+        let part = if end.is_err() {
+            &events[..events.len() / 2]
+        } else {
+            events
+        };
+        if is_made {
+            self.folder.append(stream, part).await?;
+        }
+        end.map(|()| RejectedEvents::default())
+    }
+}
