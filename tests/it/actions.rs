@@ -131,6 +131,38 @@ impl Actions {
             .collect()
     }
 
+    /// The same store and settings with another simulator behind them.
+    pub(crate) async fn with_another_simulator(mut self, settings: Settings) -> Self {
+        self.simulator = Simulator::start(settings).await.unwrap();
+        let url = self.simulator.url();
+        self.set("UPTAKE_GITHUB_API_URL", &url);
+        self
+    }
+
+    /// The same behind a server that takes the time of creation out of every seventh run.
+    pub(crate) async fn with_odd_runs(mut self) -> Self {
+        let url = crate::odd_runs::serve(self.simulator.url()).await;
+        self.set("UPTAKE_GITHUB_API_URL", &url);
+        self
+    }
+
+    /// What the function said of itself in the hour of a trigger.
+    pub(crate) async fn pipeline_figures(&self, scheduled: Timestamp) -> BTreeMap<String, f64> {
+        let text = self
+            .text(&format!("cloudwatch/metrics/{}.jsonl", day_of(scheduled)))
+            .await
+            .unwrap();
+        let data = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        data.filter(|datum| {
+            datum["namespace"] == "Uptake/Pipeline" && at(datum["timestamp"].as_str().unwrap()) == scheduled
+        })
+        .map(|datum| {
+            let name = datum["metric_name"].as_str().unwrap().to_owned();
+            (name, datum["value"].as_f64().unwrap())
+        })
+        .collect()
+    }
+
     /// Every log event written, with its group and stream.
     pub(crate) async fn events(&self) -> Vec<(String, Value)> {
         let mut events = Vec::new();
@@ -273,6 +305,51 @@ pub(crate) fn ids<'a>(fields: impl IntoIterator<Item = &'a BTreeMap<String, Valu
     let id =
         |fields: &BTreeMap<String, Value>| (fields["run_id"].as_u64().unwrap(), fields["attempt"].as_u64().unwrap());
     fields.into_iter().map(id).collect()
+}
+
+/// Asserts that log events and counters say exactly what the simulator knows of the time from `since` to `to`; figures by
+/// day only where both ends are those of whole days.
+pub(crate) async fn assert_exact(actions: &Actions, since: Timestamp, to: Timestamp, whole_days: bool) {
+    let truth = actions.truth(since, to);
+    assert!(!truth.is_empty());
+    let events = actions.events().await;
+    let told: Vec<BTreeMap<String, Value>> = events
+        .iter()
+        .filter(|(_, event)| at(event["timestamp"].as_str().unwrap()) < to)
+        .map(|(_, event)| without_address(known(event)))
+        .collect();
+    let expected_events: Vec<BTreeMap<String, Value>> = truth.iter().map(expected).collect();
+    let (told_ids, expected_ids) = (ids(&told), ids(&expected_events));
+    let lost: BTreeSet<_> = expected_ids.difference(&told_ids).collect();
+    let invented: BTreeSet<_> = told_ids.difference(&expected_ids).collect();
+    assert!(
+        lost.is_empty() && invented.is_empty(),
+        "lost {lost:?}, invented {invented:?}"
+    );
+    assert_eq!(told.len(), told_ids.len(), "nothing is told twice");
+    let by_id = |fields: Vec<BTreeMap<String, Value>>| {
+        let ids = fields.into_iter().map(|fields| (ids([&fields]), fields));
+        ids.collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(by_id(told), by_id(expected_events));
+
+    let series = actions.series().await;
+    let counters = expected_counters(&truth);
+    let is_compared = |name: &str| whole_days || !name.contains("Repository=");
+    for ((name, window), expected) in counters.iter().filter(|((name, _), _)| is_compared(name)) {
+        let told = series.get(&(name.clone(), *window)).and_then(Value::as_f64);
+        #[expect(clippy::cast_precision_loss, reason = "small counts")]
+        let expected = Some(*expected as f64);
+        assert_eq!(told, expected, "{name} at {window}");
+    }
+    for ((name, window), value) in &series {
+        let is_counter = ["RunAttempts", "FailedRunAttempts", "ReRuns", "RunnerMinutes"]
+            .iter()
+            .any(|counter| name.split(' ').next() == Some(counter));
+        if is_counter && is_compared(name) && *window < to && !counters.contains_key(&(name.clone(), *window)) {
+            assert_eq!(value.as_f64(), Some(0.0), "{name} at {window}");
+        }
+    }
 }
 
 /// Ports of a process that dies after so many writes: the last one may or may not have taken effect, and none that

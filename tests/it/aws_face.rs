@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use uptake_domain::calendar::{Window, day_of};
 use uptake_pipeline::config::VARIABLES;
 use uptake_pipeline::ports::{Clock, SystemClock};
-use uptake_simulator::{ENTERPRISE, Settings, Simulator, TOKEN};
+use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
 
+use crate::actions::REPOSITORIES;
 use crate::moto::Moto;
 use crate::runtime_api::{Function, RuntimeApi};
 
-const BUCKET: &str = "octo-uptake";
+pub(crate) const BUCKET: &str = "octo-uptake";
 const STORE: &str = "s3://octo-uptake/prod";
 const TOKEN_PARAMETER: &str = "/uptake/github-token";
 const SENDER: &str = "uptake@octo.example";
@@ -25,24 +26,34 @@ const RECIPIENTS: [&str; 3] = [
 const CSV_HEADER: &str =
     "Username,Email,Created At,Last Activity At,Last Active Editor,Editor Version,Plugin,Plugin Version,Team Slug";
 
-/// Everything a deployment has: AWS with a token and recipients, GitHub, and a platform that runs functions.
-struct Deployment {
-    moto: Moto,
-    simulator: Simulator,
+/// Everything a deployment has: AWS with a token, recipients and a list of repositories, GitHub, and a platform that runs
+/// functions.
+pub(crate) struct Deployment {
+    pub(crate) moto: Moto,
+    pub(crate) simulator: Simulator,
     platform: RuntimeApi,
-    now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 impl Deployment {
     async fn start() -> Self {
+        Self::of(300, 100).await
+    }
+
+    /// With so many seats, and workflow runs a day.
+    pub(crate) async fn of(seats: u32, runs_per_day: u32) -> Self {
         let now = SystemClock.now();
-        let settings = Settings::new(300, 11, day_of(now));
+        // Hours pass in seconds here; GitHub's points a minute are meant for real ones.
+        let scenario = Scenario::parse("secondary_limit = 1_000_000\nprimary_limit = 1_000_000").unwrap();
+        let mut settings = Settings::new(seats, 11, day_of(now)).with_scenario(scenario);
+        settings.runs_per_day = runs_per_day;
         let (moto, simulator, platform) = tokio::join!(Moto::start(), Simulator::start(settings), RuntimeApi::start());
         moto.call(&json!([
             ["s3", "create_bucket", {"Bucket": BUCKET}],
             ["s3", "put_object", {
                 "Bucket": BUCKET, "Key": "prod/config/emails.json", "Body": json!({"emails": RECIPIENTS}).to_string(),
             }],
+            ["s3", "put_object", {"Bucket": BUCKET, "Key": "prod/config/repositories.yml", "Body": REPOSITORIES}],
             ["ssm", "put_parameter", {"Name": TOKEN_PARAMETER, "Value": TOKEN, "Type": "SecureString"}],
             ["ses", "verify_email_identity", {"EmailAddress": SENDER}],
         ]));
@@ -55,7 +66,7 @@ impl Deployment {
     }
 
     /// Starts a function as Terraform sets it up, except for `changes`. Its log asks for everything there is.
-    fn function(&self, name: &str, changes: &[(&str, &str)]) -> Function {
+    pub(crate) fn function(&self, name: &str, changes: &[(&str, &str)]) -> Function {
         let github = self.simulator.url();
         let mut environment: Vec<(&str, &str)> = self.moto.environment().to_vec();
         environment.extend([
@@ -72,7 +83,7 @@ impl Deployment {
         self.platform.function(name, &environment)
     }
 
-    fn trigger(&self) -> Value {
+    pub(crate) fn trigger(&self) -> Value {
         json!({"scheduled_time": self.now})
     }
 
@@ -105,7 +116,7 @@ impl Deployment {
     }
 
     /// Asserts that `text` names nobody and holds no credential.
-    fn assert_names_nobody(&self, text: &str) {
+    pub(crate) fn assert_names_nobody(&self, text: &str) {
         let identities = self.simulator.identities();
         let secrets = RECIPIENTS.iter().copied().chain([TOKEN]).map(str::to_owned);
         for secret in identities.into_iter().chain(secrets) {
@@ -231,6 +242,7 @@ async fn faulty_settings_are_listed_together_by_every_invocation_of_a_process_th
         ("UPTAKE_STORE", "file:///data"),
         ("UPTAKE_SINKS", "paper"),
         ("UPTAKE_GITHUB_API_URL", "http://api.github.com"),
+        ("UPTAKE_LOG_RETENTION_DAYS", "7"),
     ];
     for (name, faults) in [
         (
@@ -243,6 +255,15 @@ async fn faulty_settings_are_listed_together_by_every_invocation_of_a_process_th
             ],
         ),
         ("mailer", ["UPTAKE_STORE", "UPTAKE_SINKS", "UPTAKE_SENDER", ""]),
+        (
+            "workflow-metrics",
+            [
+                "UPTAKE_STORE",
+                "UPTAKE_SINKS",
+                "UPTAKE_GITHUB_API_URL",
+                "UPTAKE_LOG_RETENTION_DAYS",
+            ],
+        ),
     ] {
         let function = platform.function(name, &settings);
         for _ in 0..2 {
@@ -279,24 +300,28 @@ async fn a_payload_that_is_no_trigger_is_refused_by_name() {
 async fn a_token_github_does_not_know_is_a_matter_of_credentials() {
     const WRONG: &str = "not-the-simulated-token";
     let deployment = Deployment::start().await;
-    let parameter = json!({"Name": TOKEN_PARAMETER, "Value": WRONG, "Type": "SecureString", "Overwrite": true});
-    deployment.moto.call_one("ssm", "put_parameter", &parameter);
-    let seats = deployment.function("copilot-seats", &[]);
-    let error = seats.invoke(deployment.trigger()).await.unwrap_err();
-    assert_eq!(error["errorType"], "Credentials", "{error}");
-    let written = seats.written();
-    assert!(written.contains("Credentials"), "{written}");
-    assert!(
-        !written.contains(WRONG) && !error.to_string().contains(WRONG),
-        "{written}"
-    );
-    deployment.assert_names_nobody(&written);
+    let put = |token: &str| {
+        let parameter = json!({"Name": TOKEN_PARAMETER, "Value": token, "Type": "SecureString", "Overwrite": true});
+        deployment.moto.call_one("ssm", "put_parameter", &parameter);
+    };
+    for name in ["copilot-seats", "workflow-metrics"] {
+        put(WRONG);
+        let function = deployment.function(name, &[]);
+        let error = function.invoke(deployment.trigger()).await.unwrap_err();
+        assert_eq!(error["errorType"], "Credentials", "{error}");
+        let written = function.written();
+        assert!(written.contains("Credentials"), "{written}");
+        assert!(
+            !written.contains(WRONG) && !error.to_string().contains(WRONG),
+            "{written}"
+        );
+        deployment.assert_names_nobody(&written);
 
-    // The right token helps without a new deployment.
-    let parameter = json!({"Name": TOKEN_PARAMETER, "Value": TOKEN, "Type": "SecureString", "Overwrite": true});
-    deployment.moto.call_one("ssm", "put_parameter", &parameter);
-    let answer = seats.invoke(deployment.trigger()).await.unwrap();
-    assert_eq!(answer["status"], "complete", "{answer}");
+        // The right token helps without a new deployment.
+        put(TOKEN);
+        let answer = function.invoke(deployment.trigger()).await.unwrap();
+        assert_eq!(answer["status"], "complete", "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -315,6 +340,11 @@ async fn what_is_missing_on_aws_is_named_with_what_to_do() {
         ),
         (
             "copilot-seats",
+            ("UPTAKE_STORE", "s3://nobodys-bucket"),
+            ["s3://nobodys-bucket/", "NoSuchBucket"],
+        ),
+        (
+            "workflow-metrics",
             ("UPTAKE_STORE", "s3://nobodys-bucket"),
             ["s3://nobodys-bucket/", "NoSuchBucket"],
         ),
@@ -348,7 +378,7 @@ async fn a_sender_ses_does_not_know_leaves_the_mails_to_the_next_offering() {
 
 #[test]
 fn the_readme_of_a_function_lists_the_settings_it_reads() {
-    for function in ["copilot-seats", "mailer"] {
+    for function in ["copilot-seats", "mailer", "workflow-metrics"] {
         let readme = format!("{}/../lambdas/{function}/README.md", env!("CARGO_MANIFEST_DIR"));
         let readme = std::fs::read_to_string(readme).unwrap();
         let listed: BTreeSet<&str> = readme

@@ -34,6 +34,7 @@ pub(crate) const PATIENCE: Patience = Patience {
     longest_delay: Duration::from_millis(200),
     tries: 5,
     secondary_wait: Duration::from_millis(300),
+    secondary_window: Duration::ZERO,
 };
 
 /// A clock that stands.

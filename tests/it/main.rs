@@ -8,10 +8,13 @@
 
 mod actions;
 mod aws_face;
+mod aws_workflows;
 mod enterprise;
 mod mailing;
 mod moto;
 mod moto_logs;
+mod odd_runs;
 mod runtime_api;
 mod seats;
+mod workflow_faults;
 mod workflows;

@@ -1,57 +1,12 @@
 //! `workflow-metrics` as a whole: against the simulator's own account, over any order of invocations, and through faults.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use jiff::Timestamp;
-use serde_json::Value;
+use jiff::SignedDuration;
+use proptest::prelude::*;
 use uptake_domain::calendar::HOUR;
 use uptake_pipeline::outcome::Status;
 use uptake_pipeline::trigger::Trigger;
 
-use crate::actions::{Actions, at, expected, expected_counters, ids, known, without_address};
-
-/// Asserts that log events and counters say exactly what the simulator knows of the time from `since` to `to`.
-async fn assert_exact(actions: &Actions, since: Timestamp, to: Timestamp) {
-    let truth = actions.truth(since, to);
-    assert!(!truth.is_empty());
-    let events = actions.events().await;
-    let told: Vec<BTreeMap<String, Value>> = events
-        .iter()
-        .filter(|(_, event)| at(event["timestamp"].as_str().unwrap()) < to)
-        .map(|(_, event)| without_address(known(event)))
-        .collect();
-    let expected_events: Vec<BTreeMap<String, Value>> = truth.iter().map(expected).collect();
-    let (told_ids, expected_ids) = (ids(&told), ids(&expected_events));
-    let lost: BTreeSet<_> = expected_ids.difference(&told_ids).collect();
-    let invented: BTreeSet<_> = told_ids.difference(&expected_ids).collect();
-    assert!(
-        lost.is_empty() && invented.is_empty(),
-        "lost {lost:?}, invented {invented:?}"
-    );
-    assert_eq!(told.len(), told_ids.len(), "nothing is told twice");
-    let by_id = |fields: Vec<BTreeMap<String, Value>>| {
-        let ids = fields.into_iter().map(|fields| (ids([&fields]), fields));
-        ids.collect::<BTreeMap<_, _>>()
-    };
-    assert_eq!(by_id(told), by_id(expected_events));
-
-    let series = actions.series().await;
-    let counters = expected_counters(&truth);
-    for ((name, window), expected) in &counters {
-        let told = series.get(&(name.clone(), *window)).and_then(Value::as_f64);
-        #[expect(clippy::cast_precision_loss, reason = "small counts")]
-        let expected = Some(*expected as f64);
-        assert_eq!(told, expected, "{name} at {window}");
-    }
-    for ((name, window), value) in &series {
-        let is_counter = ["RunAttempts", "FailedRunAttempts", "ReRuns", "RunnerMinutes"]
-            .iter()
-            .any(|counter| name.split(' ').next() == Some(counter));
-        if is_counter && *window < to && !counters.contains_key(&(name.clone(), *window)) {
-            assert_eq!(value.as_f64(), Some(0.0), "{name} at {window}");
-        }
-    }
-}
+use crate::actions::{Actions, Mortal, assert_exact, at};
 
 /// Offers every hour from one instant to another.
 async fn offer_hourly(actions: &Actions, from: &str, to: &str) {
@@ -71,5 +26,114 @@ async fn offer_hourly(actions: &Actions, from: &str, to: &str) {
 async fn two_days_of_hourly_offerings_record_every_attempt_once() {
     let actions = Actions::small(120, 7, "").await;
     offer_hourly(&actions, "2026-11-18T00:00:00Z", "2026-11-20T00:00:00Z").await;
-    assert_exact(&actions, at("2026-11-17T00:00:00Z"), at("2026-11-19T00:00:00Z")).await;
+    assert_exact(&actions, at("2026-11-17T00:00:00Z"), at("2026-11-19T00:00:00Z"), true).await;
+}
+
+/// One delivery of a trigger in a random schedule.
+#[derive(Clone, Debug)]
+struct Delivery {
+    /// Hours since the one before.
+    after_hours: i64,
+    /// Hours by which it is delivered late: other triggers may have come first.
+    late_hours: i64,
+    /// Writes after which the process dies, and whether the last one takes effect.
+    dies_after: Option<(i64, bool)>,
+    /// Whether it is delivered once more at once.
+    repeated: bool,
+}
+
+fn delivery() -> impl Strategy<Value = Delivery> {
+    let after_hours = prop_oneof![12 => Just(1_i64), 3 => 2_i64..8, 2 => 8_i64..72, 1 => 72_i64..290];
+    let late_hours = prop_oneof![6 => Just(0_i64), 1 => 1_i64..30];
+    let dies_after = prop_oneof![5 => Just(None), 2 => (0_i64..14, any::<bool>()).prop_map(Some)];
+    (after_hours, late_hours, dies_after, prop::bool::weighted(0.1)).prop_map(
+        |(after_hours, late_hours, dies_after, repeated)| Delivery {
+            after_hours,
+            late_hours,
+            dies_after,
+            repeated,
+        },
+    )
+}
+
+/// A month of deliveries in whatever order, then a day of calm: what is told must be what happened.
+async fn live_through(seed: u64, deliveries: Vec<Delivery>) {
+    const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
+    let start = at("2026-10-12T00:00:00Z");
+    let since = start - HOUR * 24;
+    let actions = Actions::small(50, seed, "").await;
+    let mut now = start;
+    actions
+        .deliver(&Trigger::at(start), start, &actions.folder)
+        .await
+        .unwrap();
+    for delivery in deliveries.iter().cycle() {
+        now += HOUR * i32::try_from(delivery.after_hours).unwrap();
+        if now >= start + MONTH {
+            break;
+        }
+        let trigger = Trigger::at(now - HOUR * i32::try_from(delivery.late_hours).unwrap());
+        for _ in 0..=u8::from(delivery.repeated) {
+            let ended = match delivery.dies_after {
+                None => actions.deliver(&trigger, now, &actions.folder).await,
+                Some((writes, takes_effect)) => {
+                    let ports = Mortal::new(&actions.folder, writes, takes_effect);
+                    actions.deliver(&trigger, now, &ports).await
+                }
+            };
+            assert!(ended.is_ok() || delivery.dies_after.is_some(), "{ended:?}");
+        }
+    }
+    let end = start + MONTH;
+    for hour in 0..=25 {
+        let at = end + HOUR * hour;
+        let outcome = actions.deliver(&Trigger::at(at), at, &actions.folder).await.unwrap();
+        assert_eq!(outcome.watermark, Some(at), "{outcome:?}");
+    }
+    assert_exact(&actions, since, end, true).await;
+}
+
+#[test]
+fn any_order_of_late_repeated_and_killed_invocations_tells_a_month_exactly() {
+    let config = ProptestConfig {
+        cases: 4,
+        max_shrink_iters: 8,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let schedules = (0_u64..1_000, prop::collection::vec(delivery(), 20..60));
+    proptest::test_runner::TestRunner::new(config)
+        .run(&schedules, |(seed, deliveries)| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(live_through(seed, deliveries));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_process_killed_at_any_write_of_any_hour_leaves_nothing_behind_and_nothing_double() {
+    const MOST_WRITES: i64 = 12;
+    let actions = Actions::small(80, 11, "").await;
+    let start = at("2026-11-18T00:00:00Z");
+    actions
+        .deliver(&Trigger::at(start), start, &actions.folder)
+        .await
+        .unwrap();
+    let mut killed = 0;
+    for hour in 1..=48 {
+        let now = start + HOUR * hour;
+        for writes in 0..MOST_WRITES {
+            let ports = Mortal::new(&actions.folder, writes, (writes + i64::from(hour)) % 2 == 0);
+            let ended = actions.deliver(&Trigger::at(now), now, &ports).await;
+            killed += u32::from(ended.is_err());
+        }
+        let outcome = actions.deliver(&Trigger::at(now), now, &actions.folder).await.unwrap();
+        assert_eq!(outcome.watermark, Some(now));
+    }
+    assert!(killed > 150, "{killed} were killed");
+    assert_exact(&actions, start - HOUR * 24, start + HOUR * 24, true).await;
 }

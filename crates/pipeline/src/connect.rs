@@ -37,5 +37,10 @@ async fn connect(
             private_key: key.resolve(secrets).await?,
         },
     };
-    Ok(GitHub::new(api.clone(), identity, clock, Patience::default())?)
+    let patience = if api.is_loopback() {
+        Patience::on_loopback()
+    } else {
+        Patience::default()
+    };
+    Ok(GitHub::new(api.clone(), identity, clock, patience)?)
 }

@@ -208,7 +208,7 @@ impl Collection<'_> {
         figures.pending = timed.waiting();
         missing.extend(timed.reason.take().map(|reason| {
             let waiting = figures.pending;
-            format!("{waiting} run attempts wait for their jobs to be read: {reason}; the next invocation goes on")
+            format!("{waiting} run attempts wait for their jobs to be read: {reason}")
         }));
         if timed.deleted > 0 {
             notes.push(format!(
@@ -265,9 +265,9 @@ impl Collection<'_> {
         outcome.notes = shortened(notes);
         outcome.notes.extend(missing);
         outcome.notes.extend(explain(published));
-        outcome
-            .notes
-            .extend(self.comparison(complete_to, outcome.window).await?);
+        if complete_to > first_open {
+            outcome.notes.push(self.comparison(complete_to, outcome.window).await?);
+        }
         Ok(())
     }
 
@@ -442,7 +442,7 @@ impl Collection<'_> {
     }
 
     /// One sentence on what changed: the last hour against the one before, or the last day.
-    async fn comparison(&self, complete_to: Timestamp, window: Window) -> Result<Option<String>, PipelineError> {
+    async fn comparison(&self, complete_to: Timestamp, window: Window) -> Result<String, PipelineError> {
         let period = if window.to.duration_since(window.from) < HOUR * 24 {
             Period::Hour
         } else {
@@ -467,12 +467,10 @@ impl Collection<'_> {
         } else {
             String::new()
         };
-        Ok((!days.is_empty()).then(|| {
-            format!(
-                "{} to {}: {} run attempts, {} failed{before}",
-                window.from, window.to, now.attempts, now.failed
-            )
-        }))
+        Ok(format!(
+            "{} to {}: {} run attempts, {} failed{before}",
+            window.from, window.to, now.attempts, now.failed
+        ))
     }
 
     // A copy that does not read back costs requests and nothing else.

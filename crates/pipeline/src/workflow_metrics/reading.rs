@@ -370,10 +370,18 @@ impl OneRepository<'_> {
         let before_open = state.open.get(&run.id).map_or(0, |open| open.attempt - 1);
         let dealt_with = latest_recorded.max(latest_pending).max(before_open);
         let mut gone = 0;
-        for attempt in dealt_with + 1..run.attempt {
+        let mut next_started_at = run.started_at;
+        for attempt in (dealt_with + 1..run.attempt).rev() {
+            // It ended before the next one started.
+            if next_started_at <= state.since {
+                break;
+            }
             match github.run_attempt(&self.name, run.id, attempt, deadline).await {
                 Ok(raw) => match decode_run(&raw) {
-                    Ok(run) => ended.extend(self.ended(run, state)),
+                    Ok(earlier) => {
+                        next_started_at = earlier.started_at;
+                        ended.extend(self.ended(earlier, state));
+                    }
                     Err(error) => self.quarantine(&raw, error),
                 },
                 Err(ApiError::NotFound { .. }) => gone += 1,

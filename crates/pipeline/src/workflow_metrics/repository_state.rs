@@ -91,7 +91,8 @@ impl RepositoryState {
     /// Up to when every attempt that ended is recorded. One whose jobs are not read may have ended as soon as it started.
     pub(super) fn complete_to(&self) -> Timestamp {
         let pending = self.pending.iter().map(|attempt| attempt.started_at);
-        pending.fold(self.listed_to.unwrap_or(self.since), Timestamp::min)
+        let complete_to = pending.fold(self.listed_to.unwrap_or(self.since), Timestamp::min);
+        complete_to.max(self.since)
     }
 }
 

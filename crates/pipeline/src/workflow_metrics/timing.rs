@@ -1,6 +1,6 @@
 //! Reading the jobs of attempts that have ended: each becomes a recorded attempt, or waits for the next invocation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -62,26 +62,35 @@ pub(super) async fn time(
 ) -> Timed {
     tasks.sort_by_key(|task| (task.ended.updated_at, task.ended.id));
     let total = tasks.len() as u64;
-    let mut timed = Timed::default();
     let mut ends = stream::iter(tasks)
         .map(async |task| {
             let end = time_one(github, &task, to, deadline).await;
             (task, end)
         })
         .buffered(SIDE_BY_SIDE);
-    let mut done = 0;
-    while let Some((task, end)) = ends.next().await {
-        done += 1;
-        progress.show("jobs", done, Some(total));
-        match end {
-            End::Recorded(attempt) => timed.attempts.push(*attempt),
+    let mut ended = Vec::new();
+    while let Some(end) = ends.next().await {
+        ended.push(end);
+        progress.show("jobs", ended.len() as u64, Some(total));
+    }
+    let mut timed = Timed::default();
+    // An attempt is taken for dealt with once a later one of its run is recorded, so those wait with it.
+    let waits = |end: &(Task<'_>, End)| matches!(end.1, End::Waits(_)).then_some(end.0.ended.id.run_id);
+    let waiting: BTreeSet<u64> = ended.iter().filter_map(waits).collect();
+    for (task, end) in ended {
+        let attempt = match end {
+            End::NotOurs => continue,
+            End::Recorded(attempt) => Ok(attempt),
             End::Deleted(attempt) => {
                 timed.deleted += 1;
-                timed.attempts.push(*attempt);
+                Ok(attempt)
             }
-            End::NotOurs => {}
-            End::Waits(reason) => {
-                timed.reason.get_or_insert(reason);
+            End::Waits(reason) => Err(reason),
+        };
+        match attempt {
+            Ok(attempt) if !waiting.contains(&attempt.id.run_id) => timed.attempts.push(*attempt),
+            attempt => {
+                timed.reason = timed.reason.or(attempt.err());
                 timed.pending.entry(task.state.id).or_default().push(task.ended);
             }
         }
@@ -98,13 +107,13 @@ async fn time_one(github: &GitHub, task: &Task<'_>, to: Timestamp, deadline: Dea
         && left <= limit / 5
     {
         return End::Waits(format!(
-            "{left} of {limit} requests are left this hour, and a fifth is kept in reserve"
+            "{left} of {limit} requests are left this hour, and a fifth is kept in reserve; the next invocation goes on"
         ));
     }
     match github.jobs(&name, ended.id.run_id, ended.id.attempt, deadline).await {
-        Ok((_, false)) if to.duration_since(ended.updated_at) < JOBS_SETTLE_WITHIN => {
-            End::Waits("GitHub has not settled all jobs of an attempt that has ended".to_owned())
-        }
+        Ok((_, false)) if to.duration_since(ended.updated_at) < JOBS_SETTLE_WITHIN => End::Waits(
+            "GitHub has not settled all jobs of an attempt that has ended; the next invocation goes on".to_owned(),
+        ),
         Ok((jobs, _)) => {
             let attempt = attempt(task, &jobs);
             if attempt.ended_at < state.since {

@@ -244,7 +244,7 @@ impl GitHub {
         }
         #[derive(Deserialize)]
         struct Created {
-            created_at: Timestamp,
+            created_at: Option<Timestamp>,
         }
         let id = workflow_id.to_string();
         let url = self.at(&name.path(&["actions", "workflows", &id, "runs"]));
@@ -252,7 +252,7 @@ impl GitHub {
         let page: Page = self
             .send(&name.owner, &WORKFLOW_RUNS, url, ONCE, deadline, json)
             .await?;
-        Ok(page.workflow_runs.first().map(|run| run.created_at))
+        Ok(page.workflow_runs.first().and_then(|run| run.created_at))
     }
 
     /// The address of the first page of the runs created in a slice of time.

@@ -17,13 +17,16 @@ use crate::http::{Resource, Route};
 const REST_POINTS_PER_MINUTE: usize = 900;
 /// GraphQL queries a minute before the secondary limit (same page: 2,000 points, a query is one).
 const GRAPHQL_POINTS_PER_MINUTE: usize = 2_000;
-const MINUTE: Duration = Duration::from_mins(1);
+/// Over which both are counted.
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
 /// The reset time has whole seconds: one more makes sure that it has passed.
 const RESET_ROUNDING: Duration = Duration::from_secs(1);
 
 /// Budgets of the resources that GitHub counts apart.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Budget {
+    /// Over which requests are counted against the secondary limit.
+    window: Duration,
     core: Mutex<State>,
     graphql: Mutex<State>,
 }
@@ -38,10 +41,20 @@ struct State {
 }
 
 impl Budget {
+    pub(super) fn new(window: Duration) -> Self {
+        Self {
+            window,
+            core: Mutex::default(),
+            graphql: Mutex::default(),
+        }
+    }
+
     /// Waits until a request may be sent, and counts it; fails at once when that is past the deadline.
     pub(super) async fn admit(&self, route: &Route, clock: &dyn Clock, deadline: Deadline) -> Result<(), ApiError> {
         loop {
-            let wait = self.state(route.resource).wait(route.resource, clock.now());
+            let wait = self
+                .state(route.resource)
+                .wait(route.resource, self.window, clock.now());
             if wait.is_zero() {
                 self.state(route.resource).sent.push_back(Instant::now());
                 return Ok(());
@@ -103,12 +116,12 @@ impl Budget {
 }
 
 impl State {
-    fn wait(&mut self, resource: Resource, now: Timestamp) -> Duration {
+    fn wait(&mut self, resource: Resource, window: Duration, now: Timestamp) -> Duration {
         let tick = Instant::now();
         while self
             .sent
             .front()
-            .is_some_and(|sent| tick.duration_since(*sent) >= MINUTE)
+            .is_some_and(|sent| tick.duration_since(*sent) >= window)
         {
             self.sent.pop_front();
         }
@@ -117,7 +130,7 @@ impl State {
             Resource::Graphql => GRAPHQL_POINTS_PER_MINUTE,
         };
         let for_pace = match self.sent.front() {
-            Some(oldest) if self.sent.len() >= per_minute => MINUTE.saturating_sub(tick.duration_since(*oldest)),
+            Some(oldest) if self.sent.len() >= per_minute => window.saturating_sub(tick.duration_since(*oldest)),
             _ => Duration::ZERO,
         };
         let for_pause = self
@@ -154,7 +167,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_minute_holds_more_requests_than_github_allows() {
-        let budget = Budget::default();
+        let budget = Budget::new(MINUTE);
         let mut sent = Vec::new();
         for _ in 0..2_000 {
             budget.admit(&ROUTE, &SystemClock, Deadline::NONE).await.unwrap();
@@ -167,7 +180,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_holds_back_everyone_and_a_deadline_stops_early() {
-        let budget = Budget::default();
+        let budget = Budget::new(MINUTE);
         budget.pause(Resource::Core, Duration::from_secs(30));
         let begun = Instant::now();
         let tight = Deadline::within(Duration::from_secs(10));
@@ -180,7 +193,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_used_up_budget_stops_before_the_refusal() {
-        let budget = Budget::default();
+        let budget = Budget::new(MINUTE);
         let headers = RateHeaders {
             limit: Some(5_000),
             remaining: Some(0),
