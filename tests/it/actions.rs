@@ -17,7 +17,7 @@ use uptake_pipeline::ports::{
     Expected, File, Files, LogEvent, LogStream, Logs, Metrics, PortError, Ports, RejectedEvents, Unwatched, Written,
 };
 use uptake_pipeline::trigger::{Invocation, Trigger};
-use uptake_pipeline::workflow_metrics;
+use uptake_pipeline::{mailer, workflow_metrics};
 use uptake_simulator::{RunAttemptTruth, Scenario, Settings, Simulator, TOKEN};
 use uptake_upstream::clock::{Deadline, SystemClock};
 use uptake_upstream::github::{GitHub, Identity};
@@ -49,6 +49,7 @@ impl Actions {
             variables: BTreeMap::from([
                 ("UPTAKE_GITHUB_API_URL", simulator.url()),
                 ("UPTAKE_GITHUB_TOKEN", TOKEN.to_owned()),
+                ("UPTAKE_SENDER", "uptake@octo.example".to_owned()),
             ]),
             simulator,
             deadline: Deadline::NONE,
@@ -118,6 +119,32 @@ impl Actions {
             progress: &Unwatched,
         };
         workflow_metrics::collect(&github, &config, files, ports, trigger, &invocation).await
+    }
+
+    /// What the mailer does at an hour.
+    pub(crate) async fn mail(&self, scheduled: Timestamp) -> Outcome {
+        self.mail_as(&Trigger::at(scheduled)).await
+    }
+
+    pub(crate) async fn mail_as(&self, trigger: &Trigger) -> Outcome {
+        let get = |name: &str| self.variables.get(name).cloned();
+        let mut environment = Environment::new(Face::CommandLine, &get);
+        let config = environment.mailer();
+        let config = environment.finish(config).unwrap();
+        let clock = Standing(trigger.scheduled_time);
+        let ports = Ports {
+            files: &self.folder,
+            metrics: &self.folder,
+            clock: &clock,
+            progress: &Unwatched,
+        };
+        let invocation = Invocation {
+            id: "test".to_owned(),
+            deadline: Deadline::NONE,
+        };
+        mailer::deliver(&config, ports, &self.folder, trigger, &invocation)
+            .await
+            .unwrap()
     }
 
     /// Every attempt that ended in the window, as the simulator knows it. One that was begun again before anybody looked, of

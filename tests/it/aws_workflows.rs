@@ -11,6 +11,7 @@ use uptake_simulator::RunAttemptTruth;
 
 use crate::actions::{at, expected, expected_counters, ids, team, without_address};
 use crate::aws_face::{BUCKET, Deployment};
+use crate::runtime_api::Function;
 
 const LIST: &str = "prod/config/repositories.yml";
 const NAMESPACE: &str = "Uptake/Workflows";
@@ -43,10 +44,23 @@ fn truth(deployment: &Deployment, since: Timestamp, to: Timestamp) -> Vec<RunAtt
         .collect()
 }
 
+/// Every item of a list, page by page.
+fn listed(deployment: &Deployment, service: &str, operation: &str, mut arguments: Value, items: &str) -> Vec<Value> {
+    let token = if service == "logs" { "nextToken" } else { "NextToken" };
+    let mut all = Vec::new();
+    loop {
+        let page = deployment.moto.call_one(service, operation, &arguments);
+        all.extend(page[items].as_array().unwrap().iter().cloned());
+        match page.get(token) {
+            Some(next) => arguments[token] = next.clone(),
+            None => return all,
+        }
+    }
+}
+
 /// The names of all log groups, each of which keeps its events for 400 days.
 fn groups(deployment: &Deployment) -> BTreeSet<String> {
-    let listed = deployment.moto.call_one("logs", "describe_log_groups", &json!({}));
-    let groups = listed["logGroups"].as_array().unwrap().iter();
+    let groups = listed(deployment, "logs", "describe_log_groups", json!({}), "logGroups").into_iter();
     let named = groups.map(|group| {
         assert_eq!(group["retentionInDays"], 400, "{group}");
         group["logGroupName"].as_str().unwrap().to_owned()
@@ -56,16 +70,11 @@ fn groups(deployment: &Deployment) -> BTreeSet<String> {
 
 /// Every log event of every stream.
 fn events(deployment: &Deployment) -> Vec<Event> {
-    let groups = groups(deployment);
-    let calls = groups
-        .iter()
-        .map(|group| json!(["logs", "describe_log_streams", {"logGroupName": group}]));
-    let listed = deployment.moto.call(&calls.collect());
     let mut starts = Vec::new();
     let mut calls = Vec::new();
-    for (group, streams) in groups.iter().zip(&listed) {
-        assert_eq!(streams["nextToken"], Value::Null, "all streams are listed");
-        for stream in streams["logStreams"].as_array().unwrap() {
+    for group in groups(deployment) {
+        let arguments = json!({"logGroupName": group});
+        for stream in listed(deployment, "logs", "describe_log_streams", arguments, "logStreams") {
             let name = stream["logStreamName"].as_str().unwrap();
             let (start, id) = name.split_once('-').unwrap();
             let start = DateTime::strptime("%Y%m%dT%H%M%SZ", start).unwrap();
@@ -98,26 +107,22 @@ fn events(deployment: &Deployment) -> Vec<Event> {
 
 /// Every series there is, as CloudWatch lists them.
 fn series(deployment: &Deployment) -> BTreeMap<String, Value> {
-    let mut series = BTreeMap::new();
-    let mut arguments = json!({"Namespace": NAMESPACE});
-    loop {
-        let page = deployment.moto.call_one("cloudwatch", "list_metrics", &arguments);
-        for listed in page["Metrics"].as_array().unwrap() {
-            let dimensions = listed["Dimensions"].as_array().unwrap().iter();
-            let dimensions: String = dimensions
-                .map(|dimension| {
-                    let part = |key: &str| dimension[key].as_str().unwrap();
-                    format!(" {}={}", part("Name"), part("Value"))
-                })
-                .collect();
-            let name = format!("{}{dimensions}", listed["MetricName"].as_str().unwrap());
-            series.insert(name, listed.clone());
-        }
-        match page.get("NextToken") {
-            Some(token) => arguments["NextToken"] = token.clone(),
-            None => return series,
-        }
-    }
+    let arguments = json!({"Namespace": NAMESPACE});
+    let metrics = listed(deployment, "cloudwatch", "list_metrics", arguments, "Metrics").into_iter();
+    let named = metrics.map(|metric| {
+        let dimensions = metric["Dimensions"].as_array().unwrap().iter();
+        let dimensions: String = dimensions
+            .map(|dimension| {
+                let part = |key: &str| dimension[key].as_str().unwrap();
+                format!(" {}={}", part("Name"), part("Value"))
+            })
+            .collect();
+        (
+            format!("{}{dimensions}", metric["MetricName"].as_str().unwrap()),
+            metric,
+        )
+    });
+    named.collect()
 }
 
 /// The metric of a series.
@@ -265,68 +270,102 @@ fn assert_counters(deployment: &Deployment, truth: &[RunAttemptTruth], statistic
     }
 }
 
-/// Asserts that a distribution, read so, is that of the truth.
+/// Asserts that a distribution, read so, is that of the truth: each series of its own, or all in one as moto has it.
 fn assert_distribution(deployment: &Deployment, name: &str, values: Values, statistic: &str, to: Timestamp) {
     let first = values.keys().map(|(_, window)| *window).min().unwrap();
     let told = points(deployment, &[name], statistic, start_of(day_of(first)), to);
-    let expected = points_of(values, statistic);
+    assert_points(&told, &points_of(values, statistic), statistic);
+}
+
+fn assert_points(told: &Points, expected: &Points, statistic: &str) {
     let keys = |points: &Points| points.keys().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(keys(&told), keys(&expected), "{statistic} of {name}");
+    assert_eq!(keys(told), keys(expected), "{statistic}");
     for (key, value) in expected {
         assert!(
-            (told[&key] - value).abs() < 1e-9,
+            (told[key] - value).abs() < 1e-9,
             "{statistic} of {key:?}: {} is not {value}",
-            told[&key]
+            told[key]
         );
     }
 }
 
-#[tokio::test]
-async fn hours_on_aws_end_with_one_log_event_an_attempt_and_counters_that_repeats_leave_as_they_are() {
-    let deployment = Deployment::of(10, 400).await;
-    let function = deployment.function("workflow-metrics", &[]);
-    let to = start_of_hour(deployment.now);
-    let first = to - HOUR * 3;
+/// Asserts that the success rates of teams stand, over hours that were published more than once.
+fn assert_success_rates_stand(deployment: &Deployment, truth: &[RunAttemptTruth], to: Timestamp) {
+    let by_team = |mut points: Points| {
+        points.retain(|(series, _), _| series.contains(" Team="));
+        points
+    };
+    let from = start_of(day_of(truth[0].ended_at));
+    let told = points(deployment, &["SuccessRate"], "Average", from, to);
+    let expected = points_of(distribution("SuccessRate", truth, to, verdict), "Average");
+    assert_points(&by_team(told), &by_team(expected), "Average");
+}
+
+/// Invokes the function at whole hours, each of which ends complete and with its watermark.
+async fn offer(deployment: &Deployment, function: &Function, hours: &[Timestamp]) -> Vec<Value> {
     let mut answers = Vec::new();
-    for number in 0..4 {
-        let hour = first + HOUR * number;
-        deployment.simulator.set_now(hour);
+    for hour in hours {
+        deployment.simulator.set_now(*hour);
         let answer = function.invoke(json!({"scheduled_time": hour})).await.unwrap();
         assert_eq!(answer["status"], "complete", "{answer}");
         assert_eq!(answer["watermark"], json!(hour), "{answer}");
         answers.push(answer);
     }
-    let truth = truth(&deployment, first - HOUR * 24, to);
-    assert!(truth.len() > 20, "{}", truth.len());
-    let stored = answers
+    answers
+}
+
+/// Sum over the answers.
+fn stored(answers: &[Value]) -> u64 {
+    answers
         .iter()
-        .map(|answer| answer["counts"]["stored"].as_u64().unwrap());
-    assert_eq!(stored.sum::<u64>(), truth.len() as u64);
-    assert_events(&deployment, &truth);
-    assert_counters(&deployment, &truth, "Sum", to);
-    assert_counters(&deployment, &truth, "Maximum", to);
-    let durations = distribution("RunDuration", &truth, to, |attempt| {
+        .map(|answer| answer["counts"]["stored"].as_u64().unwrap())
+        .sum()
+}
+
+#[tokio::test]
+async fn hours_on_aws_end_with_one_log_event_an_attempt_and_counters_that_repeats_leave_as_they_are() {
+    let deployment = Deployment::of(10, 250).await;
+    let function = deployment.function("workflow-metrics", &[]);
+    // Four hours, and the last one after a day on which nothing was started: by then every re-run is known.
+    let to = start_of_hour(deployment.now);
+    let first = to - HOUR * 27;
+    let since = first - HOUR * 24;
+    let mut answers = offer(&deployment, &function, &[first]).await;
+    let early = truth(&deployment, since, first);
+    assert!(early.len() > 10, "{}", early.len());
+    assert_eq!(stored(&answers), early.len() as u64);
+    assert_events(&deployment, &early);
+    assert_counters(&deployment, &early, "Sum", first);
+    let durations = distribution("RunDuration", &early, first, |attempt| {
         Some(number(attempt.duration_seconds))
     });
-    assert_distribution(&deployment, "RunDuration", durations.clone(), "SampleCount", to);
-    assert_distribution(&deployment, "RunDuration", durations, "Average", to);
-    let rates = distribution("SuccessRate", &truth, to, verdict);
-    assert_distribution(&deployment, "SuccessRate", rates.clone(), "Average", to);
+    assert_distribution(&deployment, "RunDuration", durations.clone(), "SampleCount", first);
+    assert_distribution(&deployment, "RunDuration", durations, "Average", first);
+    let rates = distribution("SuccessRate", &early, first, verdict);
+    assert_distribution(&deployment, "SuccessRate", rates, "Average", first);
+
+    let later = [first + HOUR, first + HOUR * 2, first + HOUR * 3, to];
+    answers.extend(offer(&deployment, &function, &later).await);
+    let all = truth(&deployment, since, to);
+    assert_eq!(stored(&answers), all.len() as u64);
+    assert_events(&deployment, &all);
+    assert_counters(&deployment, &all, "Maximum", to);
 
     let again = function.invoke(json!({"scheduled_time": to})).await.unwrap();
     assert_eq!(again["status"], "nothing_to_do", "{again}");
     answers.push(again);
     for _ in 0..2 {
-        let window = json!({"from": first, "to": to});
+        let window = json!({"from": first - HOUR * 3, "to": to});
         let replace = json!({"scheduled_time": to, "window": window, "replace": true});
         let replaced = function.invoke(replace).await.unwrap();
         assert_eq!(replaced["status"], "complete", "{replaced}");
         assert_eq!(replaced["counts"]["stored"], 0, "{replaced}");
+        assert!(replaced["counts"]["published"].as_u64() > Some(0), "{replaced}");
         answers.push(replaced);
     }
-    assert_events(&deployment, &truth);
-    assert_counters(&deployment, &truth, "Maximum", to);
-    assert_distribution(&deployment, "SuccessRate", rates, "Average", to);
+    assert_events(&deployment, &all);
+    assert_counters(&deployment, &all, "Maximum", to);
+    assert_success_rates_stand(&deployment, &early, first);
 
     let written = function.written();
     assert!(written.contains(r#""status":"nothing_to_do""#), "{written}");

@@ -16,5 +16,6 @@ mod moto_logs;
 mod odd_runs;
 mod runtime_api;
 mod seats;
+mod weekly_digest;
 mod workflow_faults;
 mod workflows;

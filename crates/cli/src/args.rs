@@ -87,7 +87,13 @@ pub struct Simulate {
     /// Copilot seats of the enterprise
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     pub seats: u32,
-    /// Same seed, same people
+    /// Repositories of its two organisations
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub repositories: u32,
+    /// Workflow runs on a weekday, about
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub runs_per_day: u32,
+    /// Same seed, same people, same runs
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// The simulated day [default: today]

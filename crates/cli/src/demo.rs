@@ -4,13 +4,13 @@ use anyhow::{Context, bail};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
-use uptake_domain::calendar::{day_of, start_of};
+use uptake_domain::calendar::{Window, day_of, start_of};
 use uptake_domain::seats_csv;
 use uptake_pipeline::outcome::{Outcome, Status};
 use uptake_pipeline::ports::{Clock, Files, SystemClock};
 use uptake_pipeline::trigger::Trigger;
 use uptake_pipeline::{copilot_seats, report_record};
-use uptake_simulator::{ENTERPRISE, Settings, Simulator, TOKEN};
+use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
 
 use crate::args::Demo;
 use crate::folder::Folder;
@@ -22,10 +22,27 @@ use crate::{End, store};
 pub(crate) const STATE_KEY: &str = "state/demo.json";
 const RECIPIENTS_KEY: &str = "config/emails.json";
 const RECIPIENTS: &str = "{\"emails\": [\"licence-owner@octo.example\", \"platform@octo.example\"]}\n";
+/// Weeks pass in seconds here; GitHub's limits are meant for real ones.
+const NO_LIMIT: u64 = 1_000_000;
 const FIRST_DAYS: u8 = 7;
 const SEED: u64 = 7;
+const REPOSITORIES_KEY: &str = "config/repositories.yml";
+const REPOSITORIES: &str = "\
+# Which repositories are looked at, and whose they are. What no team claims is 'unassigned'.
+discover: {organisations: [octo-org, octo-labs], exclude: [\"*-archive\"]}
+teams:
+  payments: [\"octo-org/pay-*\"]
+  ledger: [\"octo-org/ledger-*\"]
+  storefront: [octo-labs/web-shop, octo-org/search-index]
+";
+const RUNS_PER_DAY: u32 = 120;
+/// GitHub still tells of runs before the first day: so the first week has one to be compared with. Two weeks back is as
+/// far as CloudWatch takes them.
+const RUNS_BEFORE: SignedDuration = SignedDuration::from_hours(13 * 24);
 /// When a day's jobs are started: late, so that the day has something to tell.
 const EVENING: SignedDuration = SignedDuration::from_hours(22);
+/// When the day's runs are collected: a little after midnight, when its last hour is over.
+const AFTER_MIDNIGHT: SignedDuration = SignedDuration::from_mins(24 * 60 + 5);
 
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -35,10 +52,10 @@ struct State {
     last_day: Option<Date>,
 }
 
-/// The demo's days pass in seconds: each job is told that it is the evening of its day.
-struct Evening(Timestamp);
+/// The demo's days pass in seconds: each job is told when it is.
+struct Told(Timestamp);
 
-impl Clock for Evening {
+impl Clock for Told {
     fn now(&self) -> Timestamp {
         self.0
     }
@@ -47,7 +64,15 @@ impl Clock for Evening {
 pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
     let folder = store(get)?;
     let (mut state, days) = plan(&folder, demo).await?;
-    let settings = Settings::new(state.seats, SEED, state.first_day);
+    let settings = Settings {
+        runs_per_day: RUNS_PER_DAY,
+        scenario: Scenario {
+            secondary_limit: NO_LIMIT,
+            primary_limit: NO_LIMIT,
+            ..Scenario::default()
+        },
+        ..Settings::new(state.seats, SEED, state.first_day)
+    };
     let simulator = Simulator::start(settings)
         .await
         .context("the simulator could not start")?;
@@ -61,12 +86,13 @@ pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -
         _ => None,
     };
     terminal::note(&format!(
-        "A made-up enterprise with {} Copilot seats, day by day:",
+        "A made-up enterprise with {} Copilot seats and a dozen repositories, day by day:",
         state.seats
     ));
     for day in days {
         simulator.set_today(day);
-        run_day(day, &environment).await?;
+        simulator.set_now(start_of(day) + AFTER_MIDNIGHT);
+        run_day(day, state.last_day.is_none(), &environment).await?;
         state.last_day = Some(day);
         folder
             .write(STATE_KEY, serde_json::json!(state).to_string().into())
@@ -88,6 +114,7 @@ async fn plan(folder: &Folder, demo: &Demo) -> anyhow::Result<(State, Vec<Date>)
                 last_day: None,
             };
             folder.write(RECIPIENTS_KEY, RECIPIENTS.into()).await?;
+            folder.write(REPOSITORIES_KEY, REPOSITORIES.into()).await?;
             folder
                 .write(STATE_KEY, serde_json::json!(state).to_string().into())
                 .await?;
@@ -106,7 +133,7 @@ async fn plan(folder: &Folder, demo: &Demo) -> anyhow::Result<(State, Vec<Date>)
     Ok((state, days))
 }
 
-async fn run_day(day: Date, environment: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+async fn run_day(day: Date, is_first: bool, environment: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     let evening = start_of(day) + EVENING;
     let progress = TerminalProgress::default();
     let job = Job {
@@ -114,20 +141,38 @@ async fn run_day(day: Date, environment: &dyn Fn(&str) -> Option<String>) -> any
             replace: true,
             ..Trigger::at(evening)
         },
-        clock: &Evening(evening),
+        clock: &Told(evening),
+        progress: &progress,
+    };
+    let of_day = Window::of_day(day);
+    let after_midnight = Job {
+        trigger: Trigger {
+            window: Some(Window {
+                from: if is_first {
+                    of_day.from - RUNS_BEFORE
+                } else {
+                    of_day.from
+                },
+                ..of_day
+            }),
+            ..Trigger::at(of_day.to)
+        },
+        clock: &Told(start_of(day) + AFTER_MIDNIGHT),
         progress: &progress,
     };
     let seats = job.copilot_seats(environment).await?;
+    let runs = after_midnight.workflow_metrics(environment).await?;
     let mails = job.mailer(environment).await?;
     drop(progress);
-    complete(&seats)?;
-    complete(&mails)?;
+    for outcome in [&seats, &runs, &mails] {
+        complete(outcome)?;
+    }
     terminal::note(&format!(
-        "  {day}  {:>5} people, {} quarantined, {:>2} requests, {} metric values, {} mails",
+        "  {day}  {:>4} people, {:>4} run attempts, {:>4} requests, {:>5} values and events, {} mails",
         seats.counts.stored,
-        seats.counts.quarantined,
-        seats.counts.requests,
-        seats.counts.published,
+        runs.counts.stored,
+        seats.counts.requests + runs.counts.requests,
+        seats.counts.published + runs.counts.published,
         mails.counts.published
     ));
     Ok(())
@@ -173,7 +218,13 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         ),
         row("mail", folder.location(&format!("mail/{day}/copilot-seats-1.html"))),
         row("metrics", folder.location(&format!("cloudwatch/metrics/{day}.jsonl"))),
+        row("run attempts", folder.location("cloudwatch/logs/uptake")),
     ]);
+    let digests = folder.list("mail/").await?.into_iter();
+    let digest = digests.filter(|key| key.ends_with("/weekly-digest-1.html")).next_back();
+    terminal::print_rows(&Vec::from_iter(
+        digest.map(|key| row("weekly digest", folder.location(&key))),
+    ));
     terminal::say(
         "\nNext\n  make demo                                      adds the next day\n  \
          target/debug/uptake quarantine list            shows records that could not be understood\n  \

@@ -59,6 +59,20 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
         } else if record.is_some_and(|record| record.is_of_its_day()) {
             row("next", format!("uptake run mailer --date {day}"));
         }
+    } else if outcome.function == workflow_metrics::FUNCTION {
+        if outcome.counts.published > 0 {
+            row("metrics", folder.location("cloudwatch/metrics"));
+            row("events", folder.location("cloudwatch/logs"));
+        }
+        if outcome.counts.quarantined > 0 {
+            row("next", "uptake quarantine list".to_owned());
+        }
+        if outcome.status == Status::Incomplete {
+            row(
+                "next",
+                "uptake run workflow-metrics, which goes on from here".to_owned(),
+            );
+        }
     } else if outcome.counts.published > 0 {
         row("mails", folder.location("mail"));
     }

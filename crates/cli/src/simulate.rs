@@ -7,7 +7,7 @@ use std::time::Duration;
 use uptake_domain::calendar::day_of;
 use uptake_pipeline::config::ConfigFaults;
 use uptake_pipeline::ports::{Clock, SystemClock};
-use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, SimulatorError, TOKEN};
+use uptake_simulator::{ENTERPRISE, ORGANISATIONS, Scenario, Settings, Simulator, SimulatorError, TOKEN};
 
 use crate::End;
 use crate::args::Simulate;
@@ -24,11 +24,15 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
     };
     let today = simulate.today.unwrap_or_else(|| day_of(SystemClock.now()));
     let settings = Settings {
+        repositories: simulate.repositories,
+        runs_per_day: simulate.runs_per_day,
         latency: Duration::from_millis(simulate.latency_ms),
         ..Settings::new(simulate.seats, simulate.seed, today)
     }
     .with_scenario(scenario);
-    let seats = settings.seats;
+    let Settings {
+        seats, repositories, ..
+    } = settings;
     let simulator = Simulator::start_on(simulate.listen, settings)
         .await
         .map_err(|error| match error {
@@ -36,11 +40,14 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
             _ => ConfigFaults::one(error.to_string()).into(),
         })?;
     let url = simulator.url();
+    let organisations = ORGANISATIONS.join(",");
     terminal::say(&format!(
-        "A made-up GitHub with {seats} seats listens at {url}. In another terminal:\n\n  \
-         export UPTAKE_GITHUB_API_URL={url} UPTAKE_GITHUB_ENTERPRISE={ENTERPRISE} UPTAKE_GITHUB_TOKEN={TOKEN}\n  \
+        "A made-up GitHub with {seats} seats and {repositories} repositories listens at {url}. In another terminal:\n\n  \
+         export UPTAKE_GITHUB_API_URL={url} UPTAKE_GITHUB_TOKEN={TOKEN}\n  \
+         export UPTAKE_GITHUB_ENTERPRISE={ENTERPRISE} UPTAKE_GITHUB_ORGS={organisations}\n  \
          export UPTAKE_STORE=file://$PWD/simulated-data UPTAKE_SENDER=uptake@octo.example\n  \
-         uptake run copilot-seats --date {today}\n\n\
+         uptake run copilot-seats --date {today}\n  \
+         uptake run workflow-metrics --date {today}\n\n\
          What it was asked: {url}/_simulator/requests. Stop it with Ctrl-C."
     ));
     std::future::pending::<()>().await;

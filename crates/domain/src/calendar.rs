@@ -50,6 +50,14 @@ impl Window {
         }
     }
 
+    /// The whole UTC days from `first` to `last`.
+    pub fn of_days(first: Date, last: Date) -> Self {
+        Self {
+            from: start_of(first),
+            to: Self::of_day(last).to,
+        }
+    }
+
     /// The whole UTC hour that begins at `start`.
     pub fn of_hour(start: Timestamp) -> Self {
         Self {

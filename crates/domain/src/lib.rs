@@ -15,3 +15,4 @@ pub mod seat;
 pub mod seat_figures;
 pub mod seats_csv;
 pub mod seats_digest;
+pub mod wording;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::calendar::{Window, day_of};
-use crate::run_history::WorkflowFigures;
-use crate::run_history::{Change, DayFigures, Period, compare, p90, workflows_of};
+use crate::run_figures::Totals;
+use crate::run_history::{Change, DayFigures, Period, WorkflowFigures, compare, p90, workflows_of};
+use crate::wording::{change_in_percent, change_in_points, thousands};
 
 /// Teams with a section of their own; the others stand in the log groups and on the dashboards.
 pub const MOST_TEAMS: usize = 15;
@@ -68,6 +69,43 @@ impl WorkflowLine {
             p90_seconds: p90(&figures.durations)?,
         })
     }
+}
+
+/// One figure, as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// What it counts.
+    pub label: &'static str,
+    /// How much.
+    pub value: String,
+    /// Against the time before; empty without one.
+    pub change: String,
+}
+
+/// A change in figures.
+pub fn figures(change: &Change, has_before: bool) -> Vec<Figure> {
+    let Change { now, before } = change;
+    let percent = |totals: &Totals| totals.success_percent();
+    let count = |label, now: u64, before: u64| Figure {
+        label,
+        value: thousands(now),
+        change: change_in_percent(now, before),
+    };
+    let mut figures = vec![
+        count("Run attempts", now.attempts, before.attempts),
+        Figure {
+            label: "Succeeded",
+            value: percent(now).map_or_else(|| "none decided".to_owned(), |percent| format!("{percent} %")),
+            change: change_in_points(percent(now), percent(before)),
+        },
+        count("Failed", now.failed, before.failed),
+        count("Re-runs", now.reruns, before.reruns),
+        count("Runner minutes", now.minutes, before.minutes),
+    ];
+    if !has_before {
+        figures.iter_mut().for_each(|figure| figure.change.clear());
+    }
+    figures
 }
 
 /// Says what there is to say about a week of days. `days` also holds the days before it, as far as they are there.
@@ -186,6 +224,32 @@ mod tests {
         );
         assert_eq!(names(&team.most_failing), ["Nightly", "Rare!"]);
         assert_eq!(team.slowest[0].p90_seconds, 3_600);
+    }
+
+    #[test]
+    fn figures_are_told_with_their_change_only_where_there_is_one() {
+        let totals = |attempts, failed, succeeded| Totals {
+            attempts,
+            failed,
+            succeeded,
+            reruns: 0,
+            minutes: 1_200,
+        };
+        let change = Change {
+            now: totals(1_100, 20, 980),
+            before: totals(1_000, 50, 950),
+        };
+        let told = |has_before| -> Vec<String> {
+            let figures = figures(&change, has_before).into_iter();
+            figures
+                .map(|figure| format!("{} {} {}", figure.label, figure.value, figure.change))
+                .collect()
+        };
+        assert_eq!(
+            told(true)[..2],
+            ["Run attempts 1,100 +10 %", "Succeeded 98 % +3 points"]
+        );
+        assert_eq!(told(false)[0], "Run attempts 1,100 ");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod composed_mail;
 pub mod config;
 pub mod connect;
 pub mod copilot_seats;
@@ -9,6 +10,7 @@ pub mod outcome;
 pub mod ports;
 pub mod quarantine;
 pub mod report_record;
+pub mod runs_mail;
 pub mod seats_mail;
 pub mod trigger;
 pub mod watermark;

@@ -1,14 +1,15 @@
-//! The use case `mailer`: a stored report becomes one mail per person, at most once.
+//! The use case `mailer`: a stored report, and once a week a digest, become one mail per person, at most once.
 
 use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use uptake_domain::calendar::{Window, day_of, start_of};
+use uptake_domain::calendar::{Window, day_of, start_of, week_of};
 use uptake_domain::catalogue::{MAILS_IN_DOUBT, MAILS_REFUSED, MAILS_SENT};
 use uptake_domain::recipients::{self, Recipient};
 use uptake_domain::seats_digest::digest;
 
+use crate::composed_mail::ComposedMail;
 use crate::config::MailerConfig;
 use crate::copilot_seats;
 use crate::deliveries::{self, Delivery, Mailing, State};
@@ -16,7 +17,8 @@ use crate::dry_run::{self, ReadOnly, Silent};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::ports::{Letter, Mail, MailError, PortError, Ports, Written};
 use crate::report_record::{self, Completeness, ReportRecord};
-use crate::seats_mail::SeatsMail;
+use crate::runs_mail::{self, WeekOfRuns};
+use crate::seats_mail;
 use crate::telemetry;
 use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
@@ -24,10 +26,11 @@ use crate::watermark;
 /// The name of the function.
 pub const FUNCTION: &str = "mailer";
 
-/// The report this function mails, as `config/emails.json` names it under `reports`.
-const REPORT: &str = copilot_seats::FUNCTION;
-/// An incomplete report waits this far into its day for the hourly collection to complete it, and is then mailed as what
-/// it is.
+/// The reports this function mails, as `config/emails.json` names them under `reports`.
+const SEATS: &str = copilot_seats::FUNCTION;
+const DIGEST: &str = runs_mail::REPORT;
+/// An incomplete report waits this far into its day, and an incomplete week this far into the next, for the hourly
+/// collection to complete it, and is then mailed as what it is.
 const INCOMPLETE_MAILED_AFTER: SignedDuration = SignedDuration::from_hours(20);
 /// Unsettled days before the present one are looked at this far back.
 const LOOKBACK_DAYS: i32 = 3;
@@ -131,7 +134,7 @@ impl Mailer<'_> {
             notes: Vec::new(),
         };
         // Read even when there is nothing to mail yet: a fault in the list should not wait for a report to show.
-        let recipients = self.recipients().await?;
+        let recipients = self.recipients(SEATS).await?;
         if watermark.is_none() && !self.is_asked_for_one_day() {
             // From the first offering on, nothing is left behind.
             outcome.watermark = Some(watermark::advance(files, FUNCTION, outcome.window.from).await?);
@@ -155,6 +158,7 @@ impl Mailer<'_> {
                 outcome.watermark = Some(watermark::advance(files, FUNCTION, Window::of_day(day).to).await?);
             }
         }
+        self.mail_week(&mut outcome.notes, tally).await?;
         outcome.counts = Counts {
             fetched: tally.recipients,
             stored: tally.recorded,
@@ -194,7 +198,7 @@ impl Mailer<'_> {
         self.trigger.replace || self.trigger.window.is_some()
     }
 
-    async fn recipients(&self) -> Result<Vec<Recipient>, PipelineError> {
+    async fn recipients(&self, report: &str) -> Result<Vec<Recipient>, PipelineError> {
         let key = &self.config.recipients;
         let Some(file) = self.ports.files.read(key).await? else {
             return Err(PipelineError::Port(PortError::Missing {
@@ -202,7 +206,7 @@ impl Mailer<'_> {
                 remedy: r#"put {"emails": ["name@example.com"]} there"#.to_owned(),
             }));
         };
-        recipients::parse(&file.bytes, REPORT).map_err(|faults| PipelineError::Recipients {
+        recipients::parse(&file.bytes, report).map_err(|faults| PipelineError::Recipients {
             key: key.clone(),
             faults,
         })
@@ -218,11 +222,11 @@ impl Mailer<'_> {
     ) -> Result<bool, PipelineError> {
         // A report may still come, or be completed, by a trigger that is delivered late.
         let is_given_up = day <= self.day.saturating_sub(LOOKBACK_DAYS.days());
-        let record = report_record::read(self.ports.files, REPORT, day).await?;
+        let record = report_record::read(self.ports.files, SEATS, day).await?;
         let record = record.filter(|record| record.completeness == Completeness::Incomplete || record.is_of_its_day());
         let Some(record) = record else {
             if day == self.day {
-                notes.push(format!("there is no report of {day} yet; {REPORT} writes it"));
+                notes.push(format!("there is no report of {day} yet; {SEATS} writes it"));
             }
             return Ok(is_given_up);
         };
@@ -236,11 +240,13 @@ impl Mailer<'_> {
             notes.push("nobody is to get this report".to_owned());
             return Ok(true);
         }
-        let mut of_day = Tally::default();
-        let end = self.deliver_to_all(&record, recipients, &mut of_day).await;
-        tally.add(of_day);
-        notes.extend(explain(&record, of_day));
-        end?;
+        let mailing = Mailing {
+            report: SEATS,
+            day,
+            completeness: record.completeness,
+        };
+        let compose = async || self.compose_seats(&record).await;
+        let of_day = self.deliver_to_all(mailing, recipients, compose, notes, tally).await?;
         Ok(of_day.unsettled() == 0 && (is_given_up || record.completeness == Completeness::Complete))
     }
 
@@ -249,17 +255,61 @@ impl Mailer<'_> {
             && self.trigger.scheduled_time < start_of(record.day) + INCOMPLETE_MAILED_AFTER
     }
 
+    /// Mails the digest of the last week that is over, or of the week that ends with the day a person names.
+    async fn mail_week(&self, notes: &mut Vec<String>, tally: &mut Tally) -> Result<(), PipelineError> {
+        let (first, last) = week_of(self.day, self.config.week_starts_on);
+        let week = if last == self.day && self.is_asked_for_one_day() {
+            Window::of_days(first, last)
+        } else if self.is_asked_for_one_day() {
+            return Ok(());
+        } else {
+            Window::of_days(first.saturating_sub(7.days()), first.saturating_sub(1.day()))
+        };
+        let Some(digest) = WeekOfRuns::read(self.ports.files, week).await? else {
+            return Ok(());
+        };
+        let mailing = Mailing {
+            report: DIGEST,
+            day: digest.last_day(),
+            completeness: digest.completeness(),
+        };
+        let waits = self.trigger.scheduled_time < week.to + INCOMPLETE_MAILED_AFTER;
+        if mailing.completeness == Completeness::Incomplete && waits {
+            notes.push(format!(
+                "the week to {} is not complete yet; its digest waits until the evening (UTC) of the day after",
+                mailing.day
+            ));
+            return Ok(());
+        }
+        let recipients = self.recipients(DIGEST).await?;
+        let compose = async || digest.compose(self.ports.files).await;
+        self.deliver_to_all(mailing, &recipients, compose, notes, tally).await?;
+        Ok(())
+    }
+
+    /// Mails one report to everybody who has not got it, and says what a person should know about that.
     async fn deliver_to_all(
         &self,
-        record: &ReportRecord,
+        mailing: Mailing<'_>,
         recipients: &[Recipient],
+        compose: impl AsyncFn() -> Result<ComposedMail, PipelineError>,
+        notes: &mut Vec<String>,
+        tally: &mut Tally,
+    ) -> Result<Tally, PipelineError> {
+        let mut own = Tally::default();
+        let end = self.deliver_each(mailing, recipients, compose, &mut own).await;
+        tally.add(own);
+        notes.extend(explain(mailing, own));
+        end.map(|()| own)
+    }
+
+    async fn deliver_each(
+        &self,
+        mailing: Mailing<'_>,
+        recipients: &[Recipient],
+        compose: impl AsyncFn() -> Result<ComposedMail, PipelineError>,
         tally: &mut Tally,
     ) -> Result<(), PipelineError> {
-        let mailing = Mailing {
-            report: REPORT,
-            day: record.day,
-            completeness: record.completeness,
-        };
         tally.recipients += recipients.len() as u64;
         let mut mail = None;
         for (done, recipient) in (1..).zip(recipients) {
@@ -284,7 +334,7 @@ impl Mailer<'_> {
             }
             let mail = match &mut mail {
                 Some(mail) => mail,
-                none => none.insert(self.compose(record).await?),
+                none => none.insert(compose().await?),
             };
             let message = mail.message(&self.config.sender, recipient, self.ports.clock.now())?;
             let intent = self.delivery(recipient, State::Intent);
@@ -294,8 +344,8 @@ impl Mailer<'_> {
                 continue;
             }
             let letter = Letter {
-                report: REPORT,
-                day: record.day,
+                report: mailing.report,
+                day: mailing.day,
                 sender: &self.config.sender,
                 recipient,
                 message: &message,
@@ -307,21 +357,21 @@ impl Mailer<'_> {
         Ok(())
     }
 
-    async fn compose(&self, record: &ReportRecord) -> Result<SeatsMail, PipelineError> {
+    async fn compose_seats(&self, record: &ReportRecord) -> Result<ComposedMail, PipelineError> {
         let files = self.ports.files;
         let csv = files.read(&record.csv_key).await?.ok_or_else(|| {
             PipelineError::state(&record.csv_key, "the report's record names it, and it is not there")
         })?;
         // A part compared with a whole would show changes that are none.
         let previous = match record.completeness {
-            Completeness::Complete => report_record::latest_complete_before(files, REPORT, record.day).await?,
+            Completeness::Complete => report_record::latest_complete_before(files, SEATS, record.day).await?,
             Completeness::Incomplete => None,
         };
         let digest = digest(
             &record.summary,
             previous.as_ref().map(|previous| (previous.day, &previous.summary)),
         );
-        SeatsMail::compose(record, &digest, csv.bytes, &files.location(&record.csv_key))
+        seats_mail::compose(record, &digest, csv.bytes, &files.location(&record.csv_key))
     }
 
     async fn hand_over(&self, letter: Letter<'_>, key: &str, tally: &mut Tally) {
@@ -361,24 +411,26 @@ impl Mailer<'_> {
 }
 
 /// What a person should know about the mails of one report.
-fn explain(record: &ReportRecord, tally: Tally) -> Vec<String> {
-    let day = record.day;
+fn explain(mailing: Mailing<'_>, tally: Tally) -> Vec<String> {
+    let Mailing { report, day, .. } = mailing;
     let mut notes = Vec::new();
     if tally.sent_before > 0 {
-        notes.push(format!("{day}: {} had the report already", tally.sent_before));
+        notes.push(format!("{report} {day}: {} had the report already", tally.sent_before));
     }
-    if record.completeness == Completeness::Incomplete && tally.sent > 0 {
-        notes.push(format!("{day}: the report is incomplete and was mailed as such"));
+    if mailing.completeness == Completeness::Incomplete && tally.sent > 0 {
+        notes.push(format!(
+            "{report} {day}: the report is incomplete and was mailed as such"
+        ));
     }
     if tally.refused > 0 {
         notes.push(format!(
-            "{day}: {} refused by the mail service; the next offering tries again",
+            "{report} {day}: {} refused by the mail service; the next offering tries again",
             tally.refused
         ));
     }
     if tally.in_doubt > 0 {
         notes.push(format!(
-            "{day}: {} in doubt: begun and never confirmed; look at what the mail service says, then settle them \
+            "{report} {day}: {} in doubt: begun and never confirmed; look at what the mail service says, then settle them \
              with `uptake run mailer --date {day} --resend`, or \"resend\": true for the Lambda",
             tally.in_doubt
         ));

@@ -4,17 +4,14 @@ use std::io::{Cursor, Write};
 
 use askama::Template;
 use bytes::Bytes;
-use jiff::Timestamp;
 use jiff::civil::Date;
-use mail_builder::MessageBuilder;
-use mail_builder::headers::raw::Raw;
 use uptake_domain::calendar::day_of;
-use uptake_domain::recipients::Recipient;
 use uptake_domain::seats_digest::{Bars, SeatsDigest};
-use uuid::Uuid;
+use uptake_domain::wording::thousands;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use crate::composed_mail::{Attachment, ComposedMail};
 use crate::outcome::PipelineError;
 use crate::report_record::{Completeness, ReportRecord};
 
@@ -25,23 +22,6 @@ pub const MOST_MESSAGE_BYTES: usize = 10_000_000;
 const ZIP_ABOVE_BYTES: usize = 1_000_000;
 /// Room for headers and the two bodies beside the attachment.
 const MESSAGE_WITHOUT_ATTACHMENT_BYTES: usize = 200_000;
-
-/// A composed mail, ready to be addressed.
-pub struct SeatsMail {
-    subject: String,
-    html: String,
-    text: String,
-    attachment: Option<Attachment>,
-    /// What one day's mail is called, for message ids.
-    name: String,
-}
-
-#[derive(Clone)]
-struct Attachment {
-    name: String,
-    content_type: &'static str,
-    bytes: Bytes,
-}
 
 #[derive(Template)]
 #[template(path = "seats_mail.html")]
@@ -73,85 +53,49 @@ struct Content<'a> {
     location: &'a str,
 }
 
-impl SeatsMail {
-    /// Writes the mail about a report. `location` is where the report lies, for the case that it is too large to attach.
-    pub fn compose(
-        record: &ReportRecord,
-        digest: &SeatsDigest,
-        csv: Bytes,
-        location: &str,
-    ) -> Result<Self, PipelineError> {
-        let attachment = attachment(record, csv).map_err(|error| PipelineError::Render(error.to_string()))?;
-        let is_complete = record.completeness == Completeness::Complete;
-        let overall = record.summary.overall;
-        let warning = if is_complete { "" } else { "INCOMPLETE: " };
-        let subject = if is_complete || record.rows > 0 {
-            let (active, seats) = (thousands(overall.active_28_days), thousands(overall.seats));
-            format!(
-                "{warning}Copilot seats {}: {active} of {seats} active in 28 days",
-                record.day
-            )
-        } else {
-            format!("{warning}Copilot seats {}: nothing could be read", record.day)
-        };
-        let content = Content {
-            subject: &subject,
-            day: record.day,
-            digest,
-            tables: [("Teams", &digest.teams), ("Editors", &digest.editors)],
-            missing: &record.missing,
-            is_complete,
-            listed: record.listed,
-            rows: record.rows,
-            quarantined: record.quarantined,
-            collected_at: record.collected_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            collected_late: day_of(record.collected_at) > record.day,
-            attachment: attachment.as_ref().map(|attachment| attachment.name.as_str()),
-            location,
-        };
-        let render = |result: askama::Result<String>| result.map_err(|error| PipelineError::Render(error.to_string()));
-        Ok(Self {
-            html: render(Html { content: &content }.render())?,
-            text: render(Text { content: &content }.render())?,
-            name: format!("copilot-seats/{}/{}", record.day, record.completeness.as_str()),
-            subject,
-            attachment,
-        })
-    }
-
-    /// The HTML body alone.
-    pub fn html(&self) -> &str {
-        &self.html
-    }
-
-    /// The whole message to one person. The message id follows from report and person, so that a mail sent twice by an
-    /// operator's decision is one mail to a client that looks.
-    pub fn message(&self, sender: &Recipient, to: &Recipient, now: Timestamp) -> Result<Vec<u8>, PipelineError> {
-        let id = Uuid::new_v5(
-            &Uuid::NAMESPACE_OID,
-            format!("{}/{}", self.name, to.normalised()).as_bytes(),
-        );
-        let domain = sender.address().rsplit('@').next().unwrap_or_default();
-        let mut message = MessageBuilder::new()
-            .message_id(format!("{id}@{domain}"))
-            .date(now.as_second())
-            .from(sender.address())
-            .to(to.address())
-            .subject(self.subject.as_str())
-            .header("Auto-Submitted", Raw::new("auto-generated"))
-            .text_body(self.text.as_str())
-            .html_body(self.html.as_str());
-        if let Some(attachment) = &self.attachment {
-            message = message.attachment(
-                attachment.content_type,
-                attachment.name.as_str(),
-                attachment.bytes.as_ref(),
-            );
-        }
-        message
-            .write_to_vec()
-            .map_err(|error| PipelineError::Render(error.to_string()))
-    }
+/// Writes the mail about a report. `location` is where the report lies, for the case that it is too large to attach.
+pub fn compose(
+    record: &ReportRecord,
+    digest: &SeatsDigest,
+    csv: Bytes,
+    location: &str,
+) -> Result<ComposedMail, PipelineError> {
+    let attachment = attachment(record, csv).map_err(|error| PipelineError::Render(error.to_string()))?;
+    let is_complete = record.completeness == Completeness::Complete;
+    let overall = record.summary.overall;
+    let warning = if is_complete { "" } else { "INCOMPLETE: " };
+    let subject = if is_complete || record.rows > 0 {
+        let (active, seats) = (thousands(overall.active_28_days), thousands(overall.seats));
+        format!(
+            "{warning}Copilot seats {}: {active} of {seats} active in 28 days",
+            record.day
+        )
+    } else {
+        format!("{warning}Copilot seats {}: nothing could be read", record.day)
+    };
+    let content = Content {
+        subject: &subject,
+        day: record.day,
+        digest,
+        tables: [("Teams", &digest.teams), ("Editors", &digest.editors)],
+        missing: &record.missing,
+        is_complete,
+        listed: record.listed,
+        rows: record.rows,
+        quarantined: record.quarantined,
+        collected_at: record.collected_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        collected_late: day_of(record.collected_at) > record.day,
+        attachment: attachment.as_ref().map(|attachment| attachment.name.as_str()),
+        location,
+    };
+    let render = |result: askama::Result<String>| result.map_err(|error| PipelineError::Render(error.to_string()));
+    Ok(ComposedMail {
+        html: render(Html { content: &content }.render())?,
+        text: render(Text { content: &content }.render())?,
+        name: format!("copilot-seats/{}/{}", record.day, record.completeness.as_str()),
+        subject,
+        attachment,
+    })
 }
 
 /// The report as it is, zipped when large, or not at all when even that does not fit.
@@ -182,19 +126,6 @@ fn attachment(record: &ReportRecord, csv: Bytes) -> zip::result::ZipResult<Optio
 fn encoded(bytes: usize) -> usize {
     let characters = bytes.div_ceil(3) * 4;
     characters + characters.div_ceil(76) * 2
-}
-
-/// `1234567` as `1,234,567`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]
@@ -236,9 +167,9 @@ mod tests {
         }
     }
 
-    fn compose(completeness: Completeness, csv: Vec<u8>) -> (SeatsMail, String) {
+    fn compose(completeness: Completeness, csv: Vec<u8>) -> (ComposedMail, String) {
         let record = record(completeness);
-        let mail = SeatsMail::compose(&record, &digest(&record.summary, None), csv.into(), "s3://b/r.csv").unwrap();
+        let mail = super::compose(&record, &digest(&record.summary, None), csv.into(), "s3://b/r.csv").unwrap();
         let message = mail
             .message(
                 &"uptake@octo.example".parse().unwrap(),
@@ -307,13 +238,6 @@ mod tests {
             assert_eq!(message.contains("application/zip"), attached, "{size}");
             assert_eq!(mail.html.contains("s3://b/r.csv"), !attached, "{size}");
             assert!(message.len() <= MOST_MESSAGE_BYTES, "{} for {size}", message.len());
-        }
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(thousands(number), text);
         }
     }
 }

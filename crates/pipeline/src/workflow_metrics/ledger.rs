@@ -19,8 +19,6 @@ use crate::outcome::PipelineError;
 use crate::ports::{Expected, Files, Written};
 use crate::zstd_json;
 
-const FIGURES_PREFIX: &str = "state/workflow-metrics/figures/";
-
 fn attempts_key(day: Date) -> String {
     format!("state/workflow-metrics/attempts/{day}.jsonl.zst")
 }
@@ -30,7 +28,7 @@ fn marks_key(day: Date) -> String {
 }
 
 fn figures_key(day: Date) -> String {
-    format!("{FIGURES_PREFIX}{day}.jsonl.zst")
+    format!("state/workflow-metrics/figures/{day}.jsonl.zst")
 }
 
 /// Which attempts are recorded, and when they ended.
@@ -180,14 +178,4 @@ pub(crate) async fn history(
         }
     }
     Ok(days)
-}
-
-/// The first whole day of the history: collecting began in the middle of the one before.
-pub(crate) async fn first_whole_day(files: &dyn Files) -> Result<Option<Date>, PipelineError> {
-    let keys = files.list(FIGURES_PREFIX).await?;
-    let first = keys.first().and_then(|key| {
-        let name = key.strip_prefix(FIGURES_PREFIX)?;
-        name.split('.').next()?.parse::<Date>().ok()
-    });
-    Ok(first.map(|day| day.saturating_add(1.day())))
 }

@@ -3,7 +3,7 @@
 pub(crate) mod ledger;
 mod publishing;
 mod reading;
-mod repository_state;
+pub(crate) mod repository_state;
 mod targets;
 mod timing;
 

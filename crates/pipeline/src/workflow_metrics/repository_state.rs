@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use uptake_domain::calendar::{day_of, start_of};
 use uptake_domain::run::{AttemptId, Branch};
 
 use crate::outcome::PipelineError;
@@ -127,4 +128,18 @@ impl RepositoryStates {
             Written::Conflict => Err(PipelineError::Overlap),
         }
     }
+}
+
+/// The first day that was looked at from its beginning to its end, once anybody has looked.
+pub(crate) async fn first_whole_day(files: &dyn Files) -> Result<Option<Date>, PipelineError> {
+    let states = RepositoryStates::read(files).await?;
+    let since = states.by_id.values().map(|state| state.since).min();
+    Ok(since.map(|since| {
+        let day = day_of(since);
+        if since == start_of(day) {
+            day
+        } else {
+            day.saturating_add(1.day())
+        }
+    }))
 }
