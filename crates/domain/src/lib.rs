@@ -4,6 +4,7 @@ pub mod calendar;
 pub mod catalogue;
 pub mod groups;
 pub mod log_groups;
+pub mod metric_price;
 pub mod recipients;
 pub mod repositories;
 pub mod run;

@@ -148,7 +148,8 @@ pub fn digest(days: &BTreeMap<Date, DayFigures>, week: Window, first_day: Option
     });
     let omitted = teams.len().saturating_sub(MOST_TEAMS);
     teams.truncate(MOST_TEAMS);
-    let periods = [Period::Hour, Period::Day, Period::Month]
+    // What the last hour of a week changed is news for nobody a day later; it stands in the answer of the collection.
+    let periods = [Period::Day, Period::Month]
         .into_iter()
         .map(|period| (period, compare(days, period.ending(week.to), first_day)))
         .filter(|(_, comparison)| comparison.has_before)
@@ -263,7 +264,7 @@ mod tests {
         assert_eq!(digest.teams, []);
         assert_eq!(
             digest.periods.iter().map(|(period, _)| *period).collect::<Vec<_>>(),
-            [Period::Hour, Period::Day]
+            [Period::Day]
         );
     }
 }

@@ -157,7 +157,7 @@ fn render(week: &WeekOfRuns, digest: &RunsDigest) -> Result<ComposedMail, Pipeli
 
 fn name(period: Period) -> &'static str {
     match period {
-        Period::Hour => "Last hour of the week, against the hour before",
+        Period::Hour => "The last hour, against the hour before",
         Period::Day => "Last day of the week, against the day before",
         Period::Week => "The week, against the week before",
         Period::Month => "Last 28 days, against the 28 days before",
