@@ -391,7 +391,8 @@ fn the_readme_of_a_function_lists_the_settings_it_reads() {
         assert_eq!(
             listed,
             read.filter_map(|variable| variable.name.strip_prefix("UPTAKE_"))
-                .collect()
+                .collect(),
+            "{function}"
         );
     }
 }

@@ -111,16 +111,14 @@ fn series(deployment: &Deployment) -> BTreeMap<String, Value> {
     let metrics = listed(deployment, "cloudwatch", "list_metrics", arguments, "Metrics").into_iter();
     let named = metrics.map(|metric| {
         let dimensions = metric["Dimensions"].as_array().unwrap().iter();
-        let dimensions: String = dimensions
+        let dimensions: Vec<String> = dimensions
             .map(|dimension| {
                 let part = |key: &str| dimension[key].as_str().unwrap();
                 format!(" {}={}", part("Name"), part("Value"))
             })
             .collect();
-        (
-            format!("{}{dimensions}", metric["MetricName"].as_str().unwrap()),
-            metric,
-        )
+        let name = metric["MetricName"].as_str().unwrap().to_owned() + &dimensions.concat();
+        (name, metric)
     });
     named.collect()
 }

@@ -267,9 +267,9 @@ async fn an_invocation_that_nears_its_deadline_stores_what_it_has_and_the_next_r
     let mut actions = Actions::small(150, 7, "latency_ms = 15").await;
     let scheduled = "2026-11-19T12:00:00Z";
     let mut outcomes = Vec::new();
-    // What is kept back for publishing is a minute; of the rest little is left.
-    for _ in 0..12 {
-        actions.deadline = Deadline::within(Duration::from_millis(60_500));
+    // What is kept back for publishing is a minute; of the rest little is left, and a little more each time.
+    for turn in 1..12 {
+        actions.deadline = Deadline::within(Duration::from_mins(1) + Duration::from_millis(400) * turn);
         let outcome = collect(&actions, scheduled).await.unwrap();
         let is_complete = outcome.status == Status::Complete;
         outcomes.push(outcome);
@@ -384,6 +384,34 @@ async fn a_day_asked_for_again_is_published_again_and_nothing_doubles() {
     let offered = actions.offer("2026-11-19T00:30:00Z").await;
     assert_eq!(offered.status, Status::NothingToDo, "{offered:?}");
     assert_eq!(offered.counts.requests, 0);
+}
+
+#[tokio::test]
+async fn days_before_the_first_collection_can_be_had_as_long_as_cloudwatch_takes_them() {
+    let actions = Actions::small(80, 7, "").await;
+    let start = at("2026-11-18T00:00:00Z");
+    for hour in 0..3 {
+        let now = start + HOUR * hour;
+        actions.deliver(&Trigger::at(now), now, &actions.folder).await.unwrap();
+    }
+    let days = Window {
+        from: start - HOUR * (24 * 6),
+        to: start - HOUR * (24 * 4),
+    };
+    let trigger = Trigger {
+        window: Some(days),
+        replace: true,
+        ..Trigger::at(days.to)
+    };
+    let now = start + HOUR * 2;
+    let outcome = actions.deliver(&trigger, now, &actions.folder).await.unwrap();
+    assert_eq!(outcome.status, Status::Complete, "{outcome:?}");
+    assert_eq!(outcome.watermark, Some(now), "it never goes back");
+    for hour in 3..=26 {
+        let now = start + HOUR * hour;
+        actions.deliver(&Trigger::at(now), now, &actions.folder).await.unwrap();
+    }
+    assert_exact(&actions, days.from, start, true).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub enum Command {
     Demo(Demo),
     /// Run one function once, as its Lambda would; without --at a finished day is collected again
     Run(Run),
+    /// Collect a stretch of days that was missed, or that lies before the first collection
+    Backfill(Backfill),
     /// Serve a made-up GitHub on loopback
     Simulate(Simulate),
     /// Look at records that could not be understood
@@ -73,6 +75,25 @@ pub struct Run {
     /// mailer: send mails in doubt again; their recipients may get them twice
     #[arg(long)]
     pub resend: bool,
+    /// Answer with one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `uptake backfill`.
+#[derive(Debug, Args)]
+pub struct Backfill {
+    /// The function; only workflow-metrics can look back
+    pub function: Function,
+    /// First UTC day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub from: Date,
+    /// Last UTC day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub to: Date,
+    /// Do everything but write and publish
+    #[arg(long)]
+    pub dry_run: bool,
     /// Answer with one JSON object
     #[arg(long)]
     pub json: bool,

@@ -38,6 +38,7 @@ pub async fn execute(arguments: Arguments, get: &dyn Fn(&str) -> Option<String>)
     terminal::log_to_stderr(arguments.verbose);
     let end = match arguments.command {
         Command::Run(what) => run::execute(&what, get).await,
+        Command::Backfill(what) => run::backfill(&what, get).await,
         Command::Demo(what) => demo::execute(&what, get).await,
         Command::Simulate(what) => simulate::execute(&what).await,
         Command::Quarantine(what) => quarantine::execute(&what, get).await,

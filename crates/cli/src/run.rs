@@ -14,22 +14,57 @@ use uptake_pipeline::{copilot_seats, mailer, report_record, workflow_metrics};
 use uptake_upstream::clock::Deadline;
 use uuid::Uuid;
 
-use crate::args::{Function, Run};
+use crate::args::{Backfill, Function, Run};
 use crate::folder::{Folder, NoParameters};
 use crate::terminal::{self, TerminalProgress};
 use crate::{End, demo, store};
 
 pub(crate) async fn execute(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
-    let outcome = collect(run, get).await;
+    let outcome = if run.resend && run.function != Function::Mailer {
+        Err(ConfigFaults::one("--resend is for the mailer".to_owned()).into())
+    } else {
+        collect(run.function, trigger(run), get).await
+    };
+    answer(outcome, run.json, get).await
+}
+
+/// One collection over several days.
+pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
+    let fault = match asked.function {
+        Function::WorkflowMetrics if asked.from <= asked.to => None,
+        Function::WorkflowMetrics => Some("--from is after --to"),
+        Function::CopilotSeats => Some("GitHub tells the present seats only, so there is nothing to look back at"),
+        Function::Mailer => Some("name the day with `uptake run mailer --date`"),
+    };
+    let outcome = match fault {
+        Some(fault) => Err(ConfigFaults::one(fault.to_owned()).into()),
+        None => {
+            let trigger = Trigger {
+                window: Some(Window::of_days(asked.from, asked.to)),
+                replace: true,
+                dry_run: asked.dry_run,
+                ..Trigger::at(end_of(asked.to))
+            };
+            collect(asked.function, trigger, get).await
+        }
+    };
+    answer(outcome, asked.json, get).await
+}
+
+async fn answer(
+    outcome: anyhow::Result<Outcome>,
+    as_json: bool,
+    get: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<End> {
     match &outcome {
-        Ok(outcome) if run.json => terminal::json(outcome),
+        Ok(outcome) if as_json => terminal::json(outcome),
         Ok(outcome) => {
             terminal::table(outcome);
-            if outcome.status != Status::NothingToDo && !run.dry_run {
+            if outcome.status != Status::NothingToDo && outcome.counts.stored + outcome.counts.published > 0 {
                 terminal::print_rows(&next_steps(outcome, &store(get)?).await?);
             }
         }
-        Err(error) if run.json => terminal::json_failure(error),
+        Err(error) if as_json => terminal::json_failure(error),
         Err(_) => {}
     }
     Ok(outcome?.status.into())
@@ -79,10 +114,11 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
     Ok(rows)
 }
 
-async fn collect(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
-    if run.resend && run.function != Function::Mailer {
-        return Err(ConfigFaults::one("--resend is for the mailer".to_owned()).into());
-    }
+async fn collect(
+    function: Function,
+    trigger: Trigger,
+    get: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<Outcome> {
     // A store that cannot be used is told below, with every other fault of the environment.
     if let Ok(folder) = store(get)
         && folder.read(demo::STATE_KEY).await?.is_some()
@@ -94,11 +130,11 @@ async fn collect(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Res
     }
     let progress = TerminalProgress::default();
     let job = Job {
-        trigger: trigger(run),
+        trigger,
         clock: &SystemClock,
         progress: &progress,
     };
-    match run.function {
+    match function {
         Function::CopilotSeats => job.copilot_seats(get).await,
         Function::Mailer => job.mailer(get).await,
         Function::WorkflowMetrics => job.workflow_metrics(get).await,

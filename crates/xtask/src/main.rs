@@ -24,7 +24,7 @@ enum Task {
     Generate,
     /// Check that those files are up to date and that the code keeps the rules of CONTRIBUTING.md
     Check,
-    /// Measure 50,000 seats against the simulator with 50 ms latency (needs target/release/uptake)
+    /// Measure 50,000 seats and a day of 30,000 workflow runs against the simulator (needs target/release/uptake)
     Bench,
 }
 

@@ -148,8 +148,11 @@ impl Collection<'_> {
             in_doubt: None,
             notes: Vec::new(),
         };
-        // An hour that is not over has no figures yet.
-        let to = window.to.min(start_of_hour(self.ports.clock.now()));
+        // An hour that is not over has no figures yet. What is asked for again is read to where everything else is, so
+        // that no gap is left between the two.
+        let asked_to = outcome.watermark.filter(|_| self.trigger.replace);
+        let to = window.to.max(asked_to.unwrap_or(window.to));
+        let to = to.min(start_of_hour(self.ports.clock.now()));
         if to <= window.from {
             outcome.notes.push(format!("the hour from {} is not over", window.from));
         } else if outcome.watermark >= Some(to) && !self.trigger.replace {
@@ -176,10 +179,10 @@ impl Collection<'_> {
         let Targets {
             targets,
             mut missing,
+            waits,
             refused,
             mut notes,
         } = targets::resolve(self.github, &list, &states.by_id, self.deadline).await;
-        let is_listed = missing.is_empty();
         let since = (to - FIRST_START).min(outcome.window.from);
 
         // Fetch and decode.
@@ -224,7 +227,7 @@ impl Collection<'_> {
         quarantine::keep(files, FUNCTION, day_of(to - SignedDuration::from_secs(1)), &quarantined).await?;
         seen_days.extend(timed.attempts.iter().map(|attempt| day_of(attempt.ended_at)));
         let stored = ledger::record(files, timed.attempts).await?;
-        let complete_to = self.complete_to(&current, &read.left_out, is_listed, outcome.watermark, to);
+        let complete_to = self.complete_to(&current, &read.left_out, waits, outcome.watermark, to);
         let publisher = self.publisher(&list, &current, complete_to, to);
         let first_open = outcome.watermark.unwrap_or(publisher.since);
         seen_days.extend(publisher.days_from(first_open));
@@ -378,7 +381,7 @@ impl Collection<'_> {
         &self,
         current: &[(Target, RepositoryState)],
         left_out: &BTreeSet<u64>,
-        is_listed: bool,
+        waits: bool,
         watermark: Option<Timestamp>,
         to: Timestamp,
     ) -> Timestamp {
@@ -386,7 +389,7 @@ impl Collection<'_> {
             .iter()
             .filter(|(target, _)| !left_out.contains(&target.repository.id))
             .map(|(_, state)| state.complete_to());
-        let unlisted = (!is_listed).then(|| watermark.unwrap_or(to - FIRST_START));
+        let unlisted = waits.then(|| watermark.unwrap_or(to - FIRST_START));
         let complete_to = repositories.chain(unlisted).fold(to, Timestamp::min);
         start_of_hour(complete_to.max(to - WAITS_FOR))
     }

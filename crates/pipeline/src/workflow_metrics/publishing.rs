@@ -1,6 +1,6 @@
 //! Publishing what is recorded: log events and metrics of every hour that is over, figures by day, and nothing twice.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -54,25 +54,23 @@ impl Publisher<'_> {
     /// Publishes whatever of these days is not.
     pub(super) async fn publish(&self, days: &BTreeSet<Date>) -> Result<Published, PipelineError> {
         let mut published = Published::default();
-        let mut ended = BTreeMap::new();
+        // An attempt that ended later was under way before. Days are read one at a time, twice: weeks that are made up for
+        // would not fit into memory.
+        let mut spans = self.open.clone();
         for day in days {
-            ended.insert(*day, ledger::attempts(self.ports.files, *day).await?);
-        }
-        // An attempt that ended later was under way before.
-        let spans: Vec<Span> = ended
-            .values()
-            .flatten()
-            .filter(|attempt| attempt.ended_at.duration_since(attempt.started_at) > self.config.stuck_after)
-            .map(|attempt| Span {
-                team: attempt.team.clone(),
-                repository: attempt.repository.clone(),
+            let attempts = ledger::attempts(self.ports.files, *day).await?.into_iter();
+            let long = attempts
+                .filter(|attempt| attempt.ended_at.duration_since(attempt.started_at) > self.config.stuck_after);
+            spans.extend(long.map(|attempt| Span {
+                team: attempt.team,
+                repository: attempt.repository,
                 started_at: attempt.started_at,
                 ended_at: Some(attempt.ended_at),
-            })
-            .chain(self.open.iter().cloned())
-            .collect();
-        for (done, (day, attempts)) in (1..).zip(&ended) {
-            self.publish_day(*day, attempts, &spans, &mut published).await?;
+            }));
+        }
+        for (done, day) in (1..).zip(days) {
+            let attempts = ledger::attempts(self.ports.files, *day).await?;
+            self.publish_day(*day, &attempts, &spans, &mut published).await?;
             self.ports.progress.show("days", done, Some(days.len() as u64));
         }
         Ok(published)

@@ -110,6 +110,7 @@ impl Reader<'_> {
             runs: BTreeMap::new(),
             listed: 0,
             quarantined: Vec::new(),
+            looks_further_back: false,
         };
         let reading = one.read(state).await;
         if reading.is_err() {
@@ -127,6 +128,8 @@ struct OneRepository<'a> {
     runs: BTreeMap<u64, Run>,
     listed: u64,
     quarantined: Vec<Quarantined>,
+    /// Attempts that were none of ours the last time now are.
+    looks_further_back: bool,
 }
 
 impl OneRepository<'_> {
@@ -140,6 +143,11 @@ impl OneRepository<'_> {
         } = *self.reader;
         state.name.clone_from(&self.target.repository.full_name);
         state.default_branch.clone_from(&self.target.repository.default_branch);
+        if let Some(earlier) = again_from.filter(|from| *from < state.since) {
+            state.since = earlier;
+            state.relisted_to = None;
+            self.looks_further_back = true;
+        }
         let relists = relisting_is_due(&state, to);
         let today = start_of(day_of(to));
 
@@ -359,7 +367,6 @@ impl OneRepository<'_> {
             run_id: run.id,
             attempt: run.attempt,
         };
-        let is_pending = |id: AttemptId| state.pending.iter().any(|attempt| attempt.id == id);
         // When an attempt was recorded, or found under way, those before it were dealt with.
         let latest_recorded = recorded.latest(run.id).unwrap_or_default();
         let latest_pending = state.pending.iter().filter(|attempt| attempt.id.run_id == run.id);
@@ -368,13 +375,21 @@ impl OneRepository<'_> {
             .max()
             .unwrap_or_default();
         let before_open = state.open.get(&run.id).map_or(0, |open| open.attempt - 1);
-        let dealt_with = latest_recorded.max(latest_pending).max(before_open);
+        let dealt_with = if self.looks_further_back {
+            0
+        } else {
+            latest_recorded.max(latest_pending).max(before_open)
+        };
         let mut gone = 0;
         let mut next_started_at = run.started_at;
         for attempt in (dealt_with + 1..run.attempt).rev() {
             // It ended before the next one started.
             if next_started_at <= state.since {
                 break;
+            }
+            let id = AttemptId { attempt, ..id };
+            if recorded.ended_at(id).is_some() || is_pending(state, id) {
+                continue;
             }
             match github.run_attempt(&self.name, run.id, attempt, deadline).await {
                 Ok(raw) => match decode_run(&raw) {
@@ -397,7 +412,7 @@ impl OneRepository<'_> {
             state.open.insert(run.id, open);
         } else {
             state.open.remove(&run.id);
-            if recorded.ended_at(id).is_none() && !is_pending(id) {
+            if recorded.ended_at(id).is_none() && !is_pending(state, id) {
                 ended.extend(self.ended(run, state));
             }
         }
@@ -465,6 +480,10 @@ impl OneRepository<'_> {
         state.workflows_listed_on = Some(today);
         Ok(())
     }
+}
+
+fn is_pending(state: &RepositoryState, id: AttemptId) -> bool {
+    state.pending.iter().any(|attempt| attempt.id == id)
 }
 
 /// Remembers when a workflow last ran.

@@ -28,9 +28,21 @@ pub(super) struct Targets {
     pub(super) targets: Vec<Target>,
     /// What could not be listed.
     pub(super) missing: Vec<String>,
+    /// Whether more of it can be listed another time: a repository nobody knows of may be missing.
+    pub(super) waits: bool,
     /// Why nothing could be listed, if a person has to see to it.
     pub(super) refused: Option<ApiError>,
     pub(super) notes: Vec<String>,
+}
+
+impl Targets {
+    fn note(&mut self, error: ApiError) {
+        if error.passes_by_itself() {
+            self.waits = true;
+        } else {
+            self.refused = Some(error);
+        }
+    }
 }
 
 /// Reads the list of repositories. Without one, all repositories of `UPTAKE_GITHUB_ORGS` are meant.
@@ -81,9 +93,7 @@ pub(super) async fn resolve(
         if let Err(error) = listed.await {
             targets.missing.push(format!("repositories of {organisation}: {error}"));
             unlisted.insert(organisation);
-            if !error.passes_by_itself() {
-                targets.refused = Some(error);
-            }
+            targets.note(error);
         }
     }
     take_known(known, &unlisted, &mut found);
@@ -116,9 +126,7 @@ pub(super) async fn resolve(
                 targets.missing.push(format!("{name}: {error}"));
                 let by_name = known.values().find(|state| state.name.to_lowercase() == name);
                 found.extend(by_name.map(|state| (state.id, repository_of(state))));
-                if !error.passes_by_itself() {
-                    targets.refused = Some(error);
-                }
+                targets.note(error);
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::client::{client, fixture};
 
 const SEATS: &str = "/orgs/octo-org/copilot/billing/seats";
 
-fn app() -> Identity {
+pub(crate) fn app() -> Identity {
     Identity::App {
         id: uptake_simulator::APP_ID.to_owned(),
         private_key: uptake_simulator::APP_KEY.into(),

@@ -16,6 +16,7 @@ pub(crate) const PATIENCE: Patience = Patience {
     longest_delay: Duration::from_millis(20),
     tries: 3,
     secondary_wait: Duration::from_millis(100),
+    secondary_window: Duration::ZERO,
 };
 
 pub(crate) fn github(url: &str) -> GitHub {

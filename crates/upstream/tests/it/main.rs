@@ -1,7 +1,8 @@
 //! The clients against raw bytes: what the upstream says is served exactly as it stands in `fixtures`.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod accounts;
+mod actions;
 mod app;
 mod client;
 mod lists;
