@@ -219,10 +219,10 @@ impl Actions {
                     continue;
                 }
                 let dimensions = datum["dimensions"].as_object().unwrap().iter();
-                let dimensions: String = dimensions
+                let dimensions: Vec<String> = dimensions
                     .map(|(name, value)| format!(" {name}={}", value.as_str().unwrap()))
                     .collect();
-                let name = format!("{}{dimensions}", datum["metric_name"].as_str().unwrap());
+                let name = format!("{}{}", datum["metric_name"].as_str().unwrap(), dimensions.concat());
                 let shown = series.entry((name, at(datum["timestamp"].as_str().unwrap())));
                 let shown = shown.or_insert(Value::from(0.0));
                 match datum["value"].as_f64() {

@@ -43,7 +43,7 @@ struct Delivery {
 }
 
 fn delivery() -> impl Strategy<Value = Delivery> {
-    let after_hours = prop_oneof![12 => Just(1_i64), 3 => 2_i64..8, 2 => 8_i64..72, 1 => 72_i64..290];
+    let after_hours = prop_oneof![12 => Just(1_i64), 3 => 2_i64..8, 2 => 8_i64..72, 1 => 72_i64..250];
     let late_hours = prop_oneof![6 => Just(0_i64), 1 => 1_i64..30];
     let dies_after = prop_oneof![5 => Just(None), 2 => (0_i64..14, any::<bool>()).prop_map(Some)];
     (after_hours, late_hours, dies_after, prop::bool::weighted(0.1)).prop_map(
@@ -62,13 +62,20 @@ async fn live_through(seed: u64, deliveries: Vec<Delivery>) {
     let start = at("2026-10-12T00:00:00Z");
     let since = start - HOUR * 24;
     let actions = Actions::small(50, seed, "").await;
-    let mut now = start;
+    // Longer than this without one that lives, and CloudWatch would take no more.
+    let longest_silence = HOUR * (13 * 24);
+    let (mut now, mut last_alive) = (start, start);
     actions
         .deliver(&Trigger::at(start), start, &actions.folder)
         .await
         .unwrap();
     for delivery in deliveries.iter().cycle() {
+        let mut delivery = delivery.clone();
         now += HOUR * i32::try_from(delivery.after_hours).unwrap();
+        if now > last_alive + longest_silence {
+            now = last_alive + longest_silence;
+            (delivery.late_hours, delivery.dies_after) = (0, None);
+        }
         if now >= start + MONTH {
             break;
         }
@@ -82,6 +89,9 @@ async fn live_through(seed: u64, deliveries: Vec<Delivery>) {
                 }
             };
             assert!(ended.is_ok() || delivery.dies_after.is_some(), "{ended:?}");
+            if delivery.late_hours == 0 && ended.is_ok() {
+                last_alive = now;
+            }
         }
     }
     let end = start + MONTH;

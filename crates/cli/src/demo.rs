@@ -220,8 +220,8 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         row("metrics", folder.location(&format!("cloudwatch/metrics/{day}.jsonl"))),
         row("run attempts", folder.location("cloudwatch/logs/uptake")),
     ]);
-    let digests = folder.list("mail/").await?.into_iter();
-    let digest = digests.filter(|key| key.ends_with("/weekly-digest-1.html")).next_back();
+    let mut mails = folder.list("mail/").await?.into_iter();
+    let digest = mails.rfind(|key| key.ends_with("/weekly-digest-1.html"));
     terminal::print_rows(&Vec::from_iter(
         digest.map(|key| row("weekly digest", folder.location(&key))),
     ));

@@ -36,17 +36,16 @@ pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<Stri
         Function::CopilotSeats => Some("GitHub tells the present seats only, so there is nothing to look back at"),
         Function::Mailer => Some("name the day with `uptake run mailer --date`"),
     };
-    let outcome = match fault {
-        Some(fault) => Err(ConfigFaults::one(fault.to_owned()).into()),
-        None => {
-            let trigger = Trigger {
-                window: Some(Window::of_days(asked.from, asked.to)),
-                replace: true,
-                dry_run: asked.dry_run,
-                ..Trigger::at(end_of(asked.to))
-            };
-            collect(asked.function, trigger, get).await
-        }
+    let outcome = if let Some(fault) = fault {
+        Err(ConfigFaults::one(fault.to_owned()).into())
+    } else {
+        let trigger = Trigger {
+            window: Some(Window::of_days(asked.from, asked.to)),
+            replace: true,
+            dry_run: asked.dry_run,
+            ..Trigger::at(end_of(asked.to))
+        };
+        collect(asked.function, trigger, get).await
     };
     answer(outcome, asked.json, get).await
 }

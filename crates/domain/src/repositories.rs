@@ -10,6 +10,9 @@ use wildmatch::WildMatch;
 /// The team of every repository that no team claims.
 pub const UNASSIGNED: &str = "unassigned";
 
+/// What the file looks like, for whoever wrote it otherwise.
+const FORM: &str = "the form is `discover: {organisations: [your-org]}` and `teams: {team: [your-org/repository]}`";
+
 /// What to look at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Repositories {
@@ -114,7 +117,9 @@ impl Repositories {
             let line = error.location().map(|location| location.line());
             let text = error.without_snippet().to_string();
             // The library ends its sentence with the place, which is said first here.
-            let text = text.split(" at line ").next().unwrap_or_default().to_owned();
+            let text = text.split(" at line ").next().unwrap_or_default();
+            let text = text.split(", set DuplicateKeyPolicy").next().unwrap_or_default();
+            let text = format!("{text}; {FORM}");
             RepositoryFaults(vec![Fault { line, text }])
         })?;
         let mut faults = Vec::new();

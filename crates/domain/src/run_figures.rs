@@ -79,8 +79,8 @@ impl Tally {
         tally
     }
 
-    /// Successes as 100 and failures as 0: the mean of this distribution is the success rate, over any span of time and
-    /// however often it is repeated whole.
+    /// Successes as 100 and failures as 0: the mean of this distribution is the success rate, over any span of time, and a
+    /// repeat of the whole does not change it.
     fn verdicts(&self) -> BTreeMap<u64, u64> {
         [(0, self.totals.failed), (100, self.totals.succeeded)]
             .into_iter()
@@ -336,10 +336,10 @@ mod tests {
         }
         let series = |datum: &Datum| {
             let dimensions = datum.dimensions.iter();
-            let dimensions: String = dimensions
+            let dimensions: Vec<String> = dimensions
                 .map(|(dimension, value)| format!(" {}={value}", dimension.as_str()))
                 .collect();
-            format!("{}{dimensions}", datum.spec.name)
+            format!("{}{}", datum.spec.name, dimensions.concat())
         };
         let table: BTreeMap<_, _> = data
             .iter()

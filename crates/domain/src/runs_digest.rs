@@ -103,7 +103,9 @@ pub fn figures(change: &Change, has_before: bool) -> Vec<Figure> {
         count("Runner minutes", now.minutes, before.minutes),
     ];
     if !has_before {
-        figures.iter_mut().for_each(|figure| figure.change.clear());
+        for figure in &mut figures {
+            figure.change.clear();
+        }
     }
     figures
 }

@@ -49,7 +49,8 @@ fn metrics() -> anyhow::Result<String> {
          values lie in\n`cloudwatch/metrics/<day>.jsonl` of the store, a repeated one twice.\n\n\
          CloudWatch adds up what it is sent, and an invocation may be repeated. So each value is one datum per series and window, \
          stamped with\nthe window's start, and a repeat writes the same value: read a metric with the statistic given here, at its \
-         period. A distribution is\npublished whole; repeated whole, its percentiles and its mean stand, and only its `SampleCount` and `Sum` do not.\n\n\
+         period. A distribution is\npublished whole: repeated, its percentiles and its mean stand, and only `SampleCount` and `Sum` do not. Published again with more in it, \
+         what was\nthere before weighs double.\n\n\
          Hours and days are of UTC, and an attempt counts in the one in which it ended. What is found late (a re-run of an older run, \
          an hour\nmade up for after an outage) raises the total of its own hour; it is published again, and `Maximum` shows the larger \
          total.\nCloudWatch takes nothing older than 14 days: `AttemptsTooOld` says how much that was.\n\nA published zero means that somebody looked and found nothing; no value means that nobody looked. Groups of fewer \

@@ -56,7 +56,7 @@ const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(35 * 24);
 /// A page of the list may hold attempts that ended this long before what is new on it.
 const RECORDED_BACK: SignedDuration = SignedDuration::from_hours(25);
 /// Kept back from the deadline for storing and publishing what was read.
-const TIME_TO_PUBLISH: Duration = Duration::from_secs(60);
+const TIME_TO_PUBLISH: Duration = Duration::from_mins(1);
 /// Sentences of one kind in an answer.
 const MOST_SENTENCES: usize = 5;
 
@@ -111,9 +111,7 @@ struct Figures {
 #[derive(Default)]
 struct Read {
     readings: Vec<(Target, Reading)>,
-    /// Repositories that could not be read, with what is known of them.
-    unread: Vec<(Target, RepositoryState)>,
-    /// Of those, the ones that no invocation will be able to read by itself: nothing waits for them.
+    /// Of those, the ones that were not read to the end and that no invocation will be able to read by itself: nothing waits for them.
     left_out: BTreeSet<u64>,
     missing: Vec<String>,
     notes: Vec<String>,
@@ -177,7 +175,7 @@ impl Collection<'_> {
         let mut states = RepositoryStates::read(files).await?;
         self.restore_pages().await?;
         let Targets {
-            targets,
+            found: targets,
             mut missing,
             waits,
             refused,
@@ -188,7 +186,7 @@ impl Collection<'_> {
         // Fetch and decode.
         let recorded = self.recorded(&targets, &states.by_id, to, since).await?;
         let read = self.read(targets, &states.by_id, to, since, &recorded).await;
-        if read.readings.is_empty()
+        if read.left_out.len() == read.readings.len()
             && let Some(error) = read.refused.clone().or(refused)
         {
             return Err(error.into());
@@ -197,7 +195,7 @@ impl Collection<'_> {
         notes.extend(read.notes);
         let mut seen_days: BTreeSet<Date> = BTreeSet::new();
         let mut quarantined: Vec<Quarantined> = Vec::new();
-        let mut current: Vec<(Target, RepositoryState)> = read.unread;
+        let mut current: Vec<(Target, RepositoryState)> = Vec::new();
         let mut ended = BTreeMap::new();
         for (target, reading) in read.readings {
             seen_days.extend(reading.seen_days);
@@ -227,7 +225,7 @@ impl Collection<'_> {
         quarantine::keep(files, FUNCTION, day_of(to - SignedDuration::from_secs(1)), &quarantined).await?;
         seen_days.extend(timed.attempts.iter().map(|attempt| day_of(attempt.ended_at)));
         let stored = ledger::record(files, timed.attempts).await?;
-        let complete_to = self.complete_to(&current, &read.left_out, waits, outcome.watermark, to);
+        let complete_to = complete_to(&current, &read.left_out, waits, outcome.watermark, to);
         let publisher = self.publisher(&list, &current, complete_to, to);
         let first_open = outcome.watermark.unwrap_or(publisher.since);
         seen_days.extend(publisher.days_from(first_open));
@@ -250,7 +248,7 @@ impl Collection<'_> {
         self.keep_pages().await?;
         outcome.watermark = Some(watermark::advance(files, FUNCTION, complete_to).await?);
 
-        let published = figures.published;
+        let told = figures.published;
         outcome.status = if missing.is_empty() {
             Status::Complete
         } else {
@@ -259,7 +257,7 @@ impl Collection<'_> {
         outcome.counts = Counts {
             stored,
             quarantined: quarantined.len() as u64,
-            published: published.data + published.events,
+            published: told.data + told.events,
             requests: self.github.requests() - requests_before,
             ..outcome.counts
         };
@@ -267,7 +265,7 @@ impl Collection<'_> {
         outcome.stopped_early = missing.next();
         outcome.notes = shortened(notes);
         outcome.notes.extend(missing);
-        outcome.notes.extend(explain(published));
+        outcome.notes.extend(explain(told));
         if complete_to > first_open {
             outcome.notes.push(self.comparison(complete_to, outcome.window).await?);
         }
@@ -335,19 +333,19 @@ impl Collection<'_> {
         let reader = &reader;
         let mut readings = stream::iter(tasks)
             .map(async |(target, state)| {
-                let reading = reader.read(&target, state.clone()).await;
-                (target, state, reading)
+                let reading = reader.read(&target, state).await;
+                (target, reading)
             })
             .buffered(SIDE_BY_SIDE);
         let mut read = Read::default();
         let mut done = 0;
-        while let Some((target, state, reading)) = readings.next().await {
+        while let Some((target, mut reading)) = readings.next().await {
             done += 1;
             self.ports.progress.show("repositories", done, Some(total));
-            match reading {
-                Ok(reading) => read.readings.push((target, reading)),
-                Err(unread) => read.could_not(unread, target, state),
+            if let Some(unread) = reading.unread.take() {
+                read.could_not(unread, &target);
             }
+            read.readings.push((target, reading));
         }
         read
     }
@@ -373,25 +371,6 @@ impl Collection<'_> {
             }));
         }
         timing::time(self.github, tasks, to, self.deadline, self.ports.progress).await
-    }
-
-    /// Up to when every attempt of every repository is recorded. What cannot be read now holds this back, for a while;
-    /// what no invocation can read by itself does not.
-    fn complete_to(
-        &self,
-        current: &[(Target, RepositoryState)],
-        left_out: &BTreeSet<u64>,
-        waits: bool,
-        watermark: Option<Timestamp>,
-        to: Timestamp,
-    ) -> Timestamp {
-        let repositories = current
-            .iter()
-            .filter(|(target, _)| !left_out.contains(&target.repository.id))
-            .map(|(_, state)| state.complete_to());
-        let unlisted = waits.then(|| watermark.unwrap_or(to - FIRST_START));
-        let complete_to = repositories.chain(unlisted).fold(to, Timestamp::min);
-        start_of_hour(complete_to.max(to - WAITS_FOR))
     }
 
     fn publisher(
@@ -497,8 +476,8 @@ impl Collection<'_> {
 }
 
 impl Read {
-    fn could_not(&mut self, unread: Unread, target: Target, state: RepositoryState) {
-        let Target { repository, .. } = &target;
+    fn could_not(&mut self, unread: Unread, target: &Target) {
+        let Target { repository, .. } = target;
         let name = &repository.full_name;
         tracing::debug!(repository = name, ?unread, "a repository could not be read");
         match unread {
@@ -526,8 +505,25 @@ impl Read {
                 ));
             }
         }
-        self.unread.push((target, state));
     }
+}
+
+/// Up to when every attempt of every repository is recorded. What cannot be read now holds this back, for a while;
+/// what no invocation can read by itself does not.
+fn complete_to(
+    current: &[(Target, RepositoryState)],
+    left_out: &BTreeSet<u64>,
+    waits: bool,
+    watermark: Option<Timestamp>,
+    to: Timestamp,
+) -> Timestamp {
+    let repositories = current
+        .iter()
+        .filter(|(target, _)| !left_out.contains(&target.repository.id))
+        .map(|(_, state)| state.complete_to());
+    let unlisted = waits.then(|| watermark.unwrap_or(to - FIRST_START));
+    let complete_to = repositories.chain(unlisted).fold(to, Timestamp::min);
+    start_of_hour(complete_to.max(to - WAITS_FOR))
 }
 
 /// The first few sentences, and how many more there are.

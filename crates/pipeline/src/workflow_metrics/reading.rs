@@ -14,7 +14,7 @@ use uptake_upstream::github::GitHub;
 use uptake_upstream::github::actions::{RepositoryName, Run, RunsPage, decode_run};
 
 use super::ledger::Recorded;
-use super::repository_state::{EndedAttempt, KnownWorkflow, OpenRun, RepositoryState};
+use super::repository_state::{EndedAttempt, KnownWorkflow, OpenRun, Relisting, RepositoryState};
 use super::targets::Target;
 use crate::quarantine::Quarantined;
 
@@ -28,9 +28,11 @@ const RERUN_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A list that changes while it is read can lose a run between two pages; it is read again, this often in all.
 const MOST_READINGS: u32 = 3;
 const HOURS_A_DAY: u64 = 24;
+const RUNS_PER_PAGE: u64 = 100;
 
-/// What reading a repository brought.
+/// What reading a repository brought, be it to the end or not.
 pub(super) struct Reading {
+    /// How far it came. What is not read is not counted as read.
     pub(super) state: RepositoryState,
     /// Attempts that have ended and are not recorded yet.
     pub(super) ended: Vec<EndedAttempt>,
@@ -40,6 +42,8 @@ pub(super) struct Reading {
     pub(super) runs: u64,
     pub(super) quarantined: Vec<Quarantined>,
     pub(super) notes: Vec<String>,
+    /// Why there is no more, if there should be.
+    pub(super) unread: Option<Unread>,
 }
 
 /// Why a repository could not be read to the end.
@@ -95,187 +99,217 @@ pub(super) fn first_relisted_day(state: &RepositoryState, to: Timestamp) -> Date
 }
 
 impl Reader<'_> {
-    /// Reads a repository. On an error nothing of it is taken, and the next invocation reads it again.
-    pub(super) async fn read(&self, target: &Target, state: RepositoryState) -> Result<Reading, Unread> {
-        let Some(name) = RepositoryName::parse(&target.repository.full_name) else {
-            return Err(Unread::Api(ApiError::Configuration(format!(
-                "{} is no name of a repository",
-                target.repository.full_name
-            ))));
-        };
+    /// Reads a repository as far as it can be read. What a deadline or an error cuts off is read by the next invocation.
+    pub(super) async fn read(&self, target: &Target, state: RepositoryState) -> Reading {
         let mut one = OneRepository {
             reader: self,
             target,
-            name,
-            runs: BTreeMap::new(),
-            listed: 0,
-            quarantined: Vec::new(),
+            before: state.clone(),
+            state,
             looks_further_back: false,
+            runs: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            taken: BTreeSet::new(),
+            reading: Reading {
+                state: RepositoryState::new(target.repository.id, String::new(), self.to),
+                ended: Vec::new(),
+                seen_days: BTreeSet::new(),
+                runs: 0,
+                quarantined: Vec::new(),
+                notes: Vec::new(),
+                unread: None,
+            },
+            gone: 0,
         };
-        let reading = one.read(state).await;
-        if reading.is_err() {
-            self.github.forget_runs_pages(&one.name);
-        }
-        reading
+        let unread = match RepositoryName::parse(&target.repository.full_name) {
+            Some(name) => one.read(&name).await.err().inspect(|_| {
+                // Not all that its pages hold was dealt with.
+                self.github.forget_runs_pages(&name);
+            }),
+            None => Some(Unread::Api(ApiError::Configuration(
+                "it is no name of a repository".to_owned(),
+            ))),
+        };
+        one.finish(unread)
     }
 }
 
 struct OneRepository<'a> {
     reader: &'a Reader<'a>,
     target: &'a Target,
-    name: RepositoryName,
-    /// Runs seen, by id, each as it was last seen.
-    runs: BTreeMap<u64, Run>,
-    listed: u64,
-    quarantined: Vec<Quarantined>,
+    /// What was known before.
+    before: RepositoryState,
+    state: RepositoryState,
     /// Attempts that were none of ours the last time now are.
     looks_further_back: bool,
+    /// Runs of the slice being read, by id, each as it was last seen.
+    runs: BTreeMap<u64, Run>,
+    /// Runs seen by this invocation.
+    seen: BTreeSet<u64>,
+    /// Attempts found to have ended by this invocation.
+    taken: BTreeSet<AttemptId>,
+    reading: Reading,
+    /// Attempts that were deleted before they could be read.
+    gone: u64,
 }
 
 impl OneRepository<'_> {
-    async fn read(&mut self, mut state: RepositoryState) -> Result<Reading, Unread> {
-        let Reader {
-            to,
-            again_from,
-            github,
-            deadline,
-            ..
-        } = *self.reader;
-        state.name.clone_from(&self.target.repository.full_name);
-        state.default_branch.clone_from(&self.target.repository.default_branch);
-        if let Some(earlier) = again_from.filter(|from| *from < state.since) {
-            state.since = earlier;
-            state.relisted_to = None;
+    async fn read(&mut self, name: &RepositoryName) -> Result<(), Unread> {
+        let Reader { to, again_from, .. } = *self.reader;
+        self.state.name.clone_from(&self.target.repository.full_name);
+        self.state
+            .default_branch
+            .clone_from(&self.target.repository.default_branch);
+        if let Some(earlier) = again_from.filter(|from| *from < self.state.since) {
+            self.state.since = earlier;
+            self.state.relisted_to = None;
+            self.state.relisting = None;
             self.looks_further_back = true;
+            // Pages that did not change hold attempts that were none of ours.
+            self.reader.github.forget_runs_pages(name);
         }
-        let relists = relisting_is_due(&state, to);
-        let today = start_of(day_of(to));
+        self.list_workflows(name).await?;
+        let listed_to = self.state.listed_to.unwrap_or(self.state.since);
+        let from = listed_to - OVERLAP;
+        let from = again_from.map_or(from, |again_from| from.min(again_from));
+        self.read_new(name, from).await?;
+        if relisting_is_due(&self.state, to) {
+            self.read_again(name).await?;
+        }
+        self.read_open(name).await?;
+        self.ask_for_last_runs(name).await
+    }
 
-        // Everything new. When re-runs are looked for, whole days: what was created today, and before it day by day.
-        let listed_to = state.listed_to.unwrap_or(state.since);
-        let mut from = listed_to - OVERLAP;
-        from = again_from.map_or(from, |again_from| from.min(again_from));
-        if relists {
-            from = start_of(day_of(from.min(today)));
+    fn finish(mut self, unread: Option<Unread>) -> Reading {
+        if unread.is_some() && self.looks_further_back {
+            // Half of what lies before the first collection would look like all of it.
+            self.state = self.before;
         }
-        self.read_new(from, &state).await?;
-
-        if relists {
-            self.read_again(&state, day_of(from)).await?;
-            state.relisted_to = Some(to);
-        }
-
-        // What was under way and has not been seen yet.
-        let mut gone = 0;
-        let unseen: Vec<u64> = state
-            .open
-            .keys()
-            .filter(|id| !self.runs.contains_key(id))
-            .copied()
-            .collect();
-        for id in unseen {
-            match github.run(&self.name, id, deadline).await {
-                Ok(raw) => self.understand(&raw),
-                Err(ApiError::NotFound { .. }) => {
-                    state.open.remove(&id);
-                    gone += 1;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-
-        let mut ended = Vec::new();
-        let mut seen_days = BTreeSet::new();
-        for (id, run) in std::mem::take(&mut self.runs) {
-            state.run_days.insert(day_of(run.created_at));
-            note_use(&mut state, &run);
-            seen_days.extend(self.reader.recorded.days_of(id));
-            gone += self.sort_out(run, &mut state, &mut ended).await?;
-        }
-        self.read_workflows(&mut state).await?;
-        state.listed_to = state.listed_to.max(Some(to));
-        let kept_from = day_of(to - RERUN_AGE - HOUR * 24);
-        state.run_days.retain(|day| *day >= kept_from);
-        let mut notes = Vec::new();
-        if gone > 0 {
-            notes.push(format!(
-                "{}: {gone} attempts were deleted before they could be read",
-                state.name
+        let kept_from = day_of(self.reader.to - RERUN_AGE - HOUR * 24);
+        self.state.run_days.retain(|day| *day >= kept_from);
+        if self.gone > 0 {
+            self.reading.notes.push(format!(
+                "{}: {} attempts were deleted before they could be read",
+                self.state.name, self.gone
             ));
         }
-        Ok(Reading {
-            state,
-            ended,
-            seen_days,
-            runs: self.listed,
-            quarantined: std::mem::take(&mut self.quarantined),
-            notes,
-        })
+        Reading {
+            state: self.state,
+            unread,
+            ..self.reading
+        }
     }
 
     /// Reads the runs created from `from` on, and on the same pages those that were under way, where that costs less than
     /// asking for them one by one.
-    async fn read_new(&mut self, from: Timestamp, state: &RepositoryState) -> Result<(), Unread> {
+    async fn read_new(&mut self, name: &RepositoryName, from: Timestamp) -> Result<(), Unread> {
         let to = self.reader.to;
-        let open = state.open.values().map(|run| run.created_at);
+        let open = self.state.open.values().map(|run| run.created_at);
         let back_to = open.filter(|at| *at >= from - LISTED_BACK).fold(from, Timestamp::min);
-        let (Some(slice), Some(wide)) = (Slice::of(Window { from, to }), Slice::of(Window { from: back_to, to }))
-        else {
-            return Ok(());
-        };
-        if wide == slice {
-            return self.read_whole(slice, false).await;
+        let slice = |from| Slice::of(Window { from, to });
+        if let (Some(wide), true) = (slice(back_to), back_to < from)
+            && self.read_slice(name, wide, false, Some(from)).await? == SliceEnd::Read
+        {
+            self.sort_out(name).await?;
+        } else if let Some(slice) = slice(from) {
+            self.read_whole(name, slice, false).await?;
         }
-        let open: BTreeSet<u64> = state.open.keys().copied().collect();
-        let is_enough = |runs: &BTreeMap<u64, Run>, oldest: Timestamp, pages_left: u64| {
-            let unseen = open.iter().filter(|id| !runs.contains_key(*id)).count() as u64;
-            oldest < from && unseen <= pages_left
-        };
-        match self.read_slice(wide, false, &is_enough).await? {
-            SliceEnd::Read => Ok(()),
-            SliceEnd::TooFull => self.read_whole(slice, false).await,
-        }
-    }
-
-    /// Reads the days before `today` again whose runs may have been run again since. Pages that are as they were cost
-    /// nothing of the rate limit.
-    async fn read_again(&mut self, state: &RepositoryState, today: Date) -> Result<(), Unread> {
-        let first = first_relisted_day(state, self.reader.to);
-        for day in first.series(1.day()).take_while(|day| *day < today) {
-            let is_empty = state.relisted_to.is_some() && !state.run_days.contains(&day);
-            if let (false, Some(slice)) = (is_empty, Slice::of(Window::of_day(day))) {
-                self.read_whole(slice, true).await?;
-            }
-        }
+        self.state.listed_to = self.state.listed_to.max(Some(to));
         Ok(())
     }
 
-    /// Reads a slice to its end, in halves of halves where it holds more than GitHub lists.
-    async fn read_whole(&mut self, slice: Slice, keep_tag: bool) -> Result<(), Unread> {
+    /// Reads the days again whose runs may have been run again since. Pages that are as they were cost nothing of the rate
+    /// limit.
+    async fn read_again(&mut self, name: &RepositoryName) -> Result<(), Unread> {
+        let to = self.reader.to;
+        let round = self.state.relisting.take().unwrap_or(Relisting {
+            began_at: to,
+            next_day: first_relisted_day(&self.state, to),
+        });
+        let today = day_of(to);
+        for day in round.next_day.series(1.day()).take_while(|day| *day < today) {
+            self.state.relisting = Some(Relisting { next_day: day, ..round });
+            let is_empty = self.state.relisted_to.is_some() && !self.state.run_days.contains(&day);
+            if let (false, Some(slice)) = (is_empty, Slice::of(Window::of_day(day))) {
+                self.read_whole(name, slice, true).await?;
+            }
+        }
+        self.state.relisting = Some(Relisting {
+            next_day: today,
+            ..round
+        });
+        let so_far = Window {
+            from: start_of(today),
+            to,
+        };
+        if let Some(slice) = Slice::of(so_far) {
+            self.read_whole(name, slice, false).await?;
+        }
+        self.state.relisting = None;
+        self.state.relisted_to = Some(round.began_at);
+        Ok(())
+    }
+
+    /// Reads a slice to its end, in halves of halves where it holds more than GitHub lists, the earlier half first: what is
+    /// read of a long time need not be read again.
+    async fn read_whole(&mut self, name: &RepositoryName, slice: Slice, keep_tag: bool) -> Result<(), Unread> {
         let mut ahead = vec![slice];
         while let Some(slice) = ahead.pop() {
-            if self.read_slice(slice, keep_tag, &|_, _, _| false).await? == SliceEnd::TooFull {
-                let [later, earlier] = slice.halves().ok_or(Unread::TooManyAtOnce(slice.from))?;
-                ahead.extend([earlier, later]);
+            match self.read_slice(name, slice, keep_tag, None).await? {
+                SliceEnd::Read => self.sort_out(name).await?,
+                SliceEnd::TooFull => {
+                    let [later, earlier] = slice.halves().ok_or(Unread::TooManyAtOnce(slice.from))?;
+                    ahead.extend([later, earlier]);
+                    continue;
+                }
+            }
+            let end = slice.to + SignedDuration::from_secs(1);
+            let follows = self.state.listed_to.is_none_or(|listed_to| slice.from <= listed_to);
+            if follows && !keep_tag {
+                self.state.listed_to = self.state.listed_to.max(Some(end));
             }
         }
         Ok(())
     }
 
-    /// Reads the pages of a slice, the newest runs first, until `is_enough`.
+    /// Reads what was under way and has not been seen yet.
+    async fn read_open(&mut self, name: &RepositoryName) -> Result<(), Unread> {
+        let Reader { github, deadline, .. } = *self.reader;
+        let open = self.state.open.keys().copied();
+        let unseen: Vec<u64> = open.filter(|id| !self.seen.contains(id)).collect();
+        for id in unseen {
+            match github.run(name, id, deadline).await {
+                Ok(raw) => {
+                    self.understand(&raw);
+                    self.sort_out(name).await?;
+                }
+                Err(ApiError::NotFound { .. }) => {
+                    self.state.open.remove(&id);
+                    self.gone += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the pages of a slice, the newest runs first: to its end, or as far as `needed_from` and then on as long as that
+    /// costs less than asking for what is still under way one by one.
     async fn read_slice(
         &mut self,
+        name: &RepositoryName,
         slice: Slice,
         keep_tag: bool,
-        is_enough: &(dyn Fn(&BTreeMap<u64, Run>, Timestamp, u64) -> bool + Sync),
+        needed_from: Option<Timestamp>,
     ) -> Result<SliceEnd, Unread> {
         let Reader { github, deadline, .. } = *self.reader;
         for _ in 0..MOST_READINGS {
+            self.runs.clear();
             let mut totals = BTreeSet::new();
-            let mut next = Some(github.runs_in(&self.name, slice));
+            let mut next = Some(github.runs_in(name, slice));
             let mut read = 0;
             while let Some(url) = next.take() {
-                let page = github.runs_page(&self.name, url, keep_tag, deadline).await?;
+                let page = github.runs_page(name, url, keep_tag, deadline).await?;
                 let (total, runs, after) = match page {
                     RunsPage::Unchanged { next: after } => {
                         next = after;
@@ -285,19 +319,19 @@ impl OneRepository<'_> {
                 };
                 if total >= MOST_LISTED {
                     // What it says of its next pages is not the whole list.
-                    github.forget_runs_page(&self.name, slice);
+                    github.forget_runs_page(name, slice);
                     return Ok(SliceEnd::TooFull);
                 }
                 totals.insert(total);
                 read += runs.len() as u64;
                 let mut oldest = slice.to;
                 for raw in &runs {
-                    if let Some(created_at) = self.understand_listed(raw) {
-                        oldest = oldest.min(created_at);
-                    }
+                    oldest = self.understand(raw).map_or(oldest, |created_at| oldest.min(created_at));
                 }
-                let pages_left = total.saturating_sub(read).div_ceil(100);
-                next = after.filter(|_| !is_enough(&self.runs, oldest, pages_left));
+                self.reading.runs += runs.len() as u64;
+                let pages_left = total.saturating_sub(read).div_ceil(RUNS_PER_PAGE);
+                let is_enough = needed_from.is_some_and(|from| oldest < from && self.open_unseen() <= pages_left);
+                next = after.filter(|_| !is_enough);
             }
             if totals.len() <= 1 {
                 return Ok(SliceEnd::Read);
@@ -306,13 +340,20 @@ impl OneRepository<'_> {
                 repository = self.target.repository.full_name,
                 "the list of runs changed while it was read"
             );
-            github.forget_runs_pages(&self.name);
+            github.forget_runs_pages(name);
         }
         Err(Unread::Restless)
     }
 
-    fn understand_listed(&mut self, raw: &RawValue) -> Option<Timestamp> {
-        self.listed += 1;
+    /// Runs under way that are not among those read.
+    fn open_unseen(&self) -> u64 {
+        let open = self.state.open.keys();
+        open.filter(|id| !self.runs.contains_key(id) && !self.seen.contains(id))
+            .count() as u64
+    }
+
+    /// Takes a run as it is, and says when it was created if that can be understood.
+    fn understand(&mut self, raw: &RawValue) -> Option<Timestamp> {
         match decode_run(raw) {
             Ok(run) => {
                 let created_at = run.created_at;
@@ -326,13 +367,6 @@ impl OneRepository<'_> {
         }
     }
 
-    fn understand(&mut self, raw: &RawValue) {
-        match decode_run(raw) {
-            Ok(run) => self.see(run),
-            Err(error) => self.quarantine(raw, error),
-        }
-    }
-
     /// Keeps the newer account of a run that is seen twice.
     fn see(&mut self, run: Run) {
         let is_newer = |known: &Run| (run.attempt, run.updated_at) >= (known.attempt, known.updated_at);
@@ -342,21 +376,25 @@ impl OneRepository<'_> {
     }
 
     fn quarantine(&mut self, raw: &RawValue, error: String) {
-        self.quarantined.push(Quarantined {
+        self.reading.quarantined.push(Quarantined {
             rule: "workflow_run".to_owned(),
             error,
             record: raw.get().to_owned(),
         });
     }
 
-    /// Decides what of a run is new: its latest attempt, and earlier ones that nobody has seen end. Returns how many of
-    /// those are gone.
-    async fn sort_out(
-        &mut self,
-        run: Run,
-        state: &mut RepositoryState,
-        ended: &mut Vec<EndedAttempt>,
-    ) -> Result<u64, Unread> {
+    /// Decides what of the runs just read is new.
+    async fn sort_out(&mut self, name: &RepositoryName) -> Result<(), Unread> {
+        for (id, run) in std::mem::take(&mut self.runs) {
+            self.sort_out_run(name, run).await?;
+            self.seen.insert(id);
+        }
+        Ok(())
+    }
+
+    /// Decides what of a run is new: its latest attempt, and earlier ones that nobody has seen end. All of it is taken, or
+    /// nothing.
+    async fn sort_out_run(&mut self, name: &RepositoryName, run: Run) -> Result<(), Unread> {
         let Reader {
             github,
             recorded,
@@ -367,62 +405,81 @@ impl OneRepository<'_> {
             run_id: run.id,
             attempt: run.attempt,
         };
-        // When an attempt was recorded, or found under way, those before it were dealt with.
-        let latest_recorded = recorded.latest(run.id).unwrap_or_default();
-        let latest_pending = state.pending.iter().filter(|attempt| attempt.id.run_id == run.id);
-        let latest_pending = latest_pending
-            .map(|attempt| attempt.id.attempt)
-            .max()
-            .unwrap_or_default();
-        let before_open = state.open.get(&run.id).map_or(0, |open| open.attempt - 1);
-        let dealt_with = if self.looks_further_back {
-            0
-        } else {
-            latest_recorded.max(latest_pending).max(before_open)
-        };
-        let mut gone = 0;
+        let mut ended = Vec::new();
         let mut next_started_at = run.started_at;
-        for attempt in (dealt_with + 1..run.attempt).rev() {
+        for attempt in (self.dealt_with(run.id) + 1..run.attempt).rev() {
             // It ended before the next one started.
-            if next_started_at <= state.since {
+            if next_started_at <= self.state.since {
                 break;
             }
-            let id = AttemptId { attempt, ..id };
-            if recorded.ended_at(id).is_some() || is_pending(state, id) {
+            if self.is_taken(AttemptId { attempt, ..id }) {
                 continue;
             }
-            match github.run_attempt(&self.name, run.id, attempt, deadline).await {
+            match github.run_attempt(name, run.id, attempt, deadline).await {
                 Ok(raw) => match decode_run(&raw) {
                     Ok(earlier) => {
                         next_started_at = earlier.started_at;
-                        ended.extend(self.ended(earlier, state));
+                        ended.extend(self.ended(earlier));
                     }
                     Err(error) => self.quarantine(&raw, error),
                 },
-                Err(ApiError::NotFound { .. }) => gone += 1,
+                Err(ApiError::NotFound { .. }) => self.gone += 1,
                 Err(error) => return Err(error.into()),
             }
         }
+        self.state.run_days.insert(day_of(run.created_at));
+        self.note_use(&run);
+        self.reading.seen_days.extend(recorded.days_of(run.id));
         if run.conclusion.is_none() {
             let open = OpenRun {
                 attempt: run.attempt,
                 created_at: run.created_at,
                 started_at: run.started_at,
             };
-            state.open.insert(run.id, open);
+            self.state.open.insert(run.id, open);
         } else {
-            state.open.remove(&run.id);
-            if recorded.ended_at(id).is_none() && !is_pending(state, id) {
-                ended.extend(self.ended(run, state));
+            self.state.open.remove(&run.id);
+            if !self.is_taken(id) {
+                ended.extend(self.ended(run));
             }
         }
-        Ok(gone)
+        self.taken.extend(ended.iter().map(|attempt| attempt.id));
+        self.reading.ended.extend(ended);
+        Ok(())
+    }
+
+    /// The attempt of a run up to which all are dealt with: when one was recorded, or found under way, those before it were.
+    fn dealt_with(&self, run_id: u64) -> u32 {
+        if self.looks_further_back {
+            return 0;
+        }
+        let of_run = AttemptId { run_id, attempt: 0 }..=AttemptId {
+            run_id,
+            attempt: u32::MAX,
+        };
+        let taken = self.taken.range(of_run).next_back().map(|id| id.attempt);
+        let pending = self.state.pending.iter().filter(|attempt| attempt.id.run_id == run_id);
+        let pending = pending.map(|attempt| attempt.id.attempt).max();
+        let before_open = self.state.open.get(&run_id).map(|open| open.attempt - 1);
+        let recorded = self.reader.recorded.latest(run_id);
+        [taken, pending, before_open, recorded]
+            .into_iter()
+            .flatten()
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Whether an attempt is recorded, or about to be.
+    fn is_taken(&self, id: AttemptId) -> bool {
+        self.reader.recorded.ended_at(id).is_some()
+            || self.taken.contains(&id)
+            || self.state.pending.iter().any(|attempt| attempt.id == id)
     }
 
     /// The attempt as one that has ended; `None` if that was before anybody looked.
-    fn ended(&self, run: Run, state: &RepositoryState) -> Option<EndedAttempt> {
+    fn ended(&self, run: Run) -> Option<EndedAttempt> {
         let conclusion = run.conclusion?;
-        (run.updated_at >= state.since).then(|| EndedAttempt {
+        (run.updated_at >= self.state.since).then(|| EndedAttempt {
             id: AttemptId {
                 run_id: run.id,
                 attempt: run.attempt,
@@ -442,55 +499,66 @@ impl OneRepository<'_> {
         })
     }
 
-    /// Reads the list of workflows once a day, and asks once for the last run of one that nobody has seen run.
-    async fn read_workflows(&self, state: &mut RepositoryState) -> Result<(), Unread> {
+    /// Reads the list of workflows once a day.
+    async fn list_workflows(&mut self, name: &RepositoryName) -> Result<(), Unread> {
         let Reader {
             github, deadline, to, ..
         } = *self.reader;
         let today = day_of(to - SignedDuration::from_secs(1));
-        if state.workflows_listed_on >= Some(today) {
+        if self.state.workflows_listed_on >= Some(today) {
             return Ok(());
         }
-        let listed = match github.workflows(&self.name, deadline).await {
-            Ok(listed) => listed,
+        match github.workflows(name, deadline).await {
+            Ok(listed) => {
+                let mut known = std::mem::take(&mut self.state.workflows);
+                for workflow in listed {
+                    let mut entry = known.remove(&workflow.id).unwrap_or_default();
+                    entry.name = workflow.name;
+                    entry.is_enabled = workflow.state == "active";
+                    self.state.workflows.insert(workflow.id, entry);
+                }
+            }
             // Names and what never runs are then not known; the runs are.
             Err(error @ (ApiError::NotFound { .. } | ApiError::Forbidden { .. })) => {
                 tracing::debug!(%error, "workflows cannot be listed");
-                state.workflows_listed_on = Some(today);
-                return Ok(());
             }
             Err(error) => return Err(error.into()),
-        };
-        let mut workflows = BTreeMap::new();
-        for workflow in listed {
-            let mut known = state.workflows.remove(&workflow.id).unwrap_or_default();
-            known.name = workflow.name;
-            known.is_enabled = workflow.state == "active";
-            if known.is_enabled && known.last_run_at.is_none() && !known.was_asked {
-                known.last_run_at = match github.last_run_at(&self.name, workflow.id, deadline).await {
-                    Ok(last_run_at) => last_run_at,
-                    Err(ApiError::NotFound { .. } | ApiError::Forbidden { .. }) => None,
-                    Err(error) => return Err(error.into()),
-                };
-                known.was_asked = true;
-            }
-            workflows.insert(workflow.id, known);
         }
-        state.workflows = workflows;
-        state.workflows_listed_on = Some(today);
+        self.state.workflows_listed_on = Some(today);
         Ok(())
     }
-}
 
-fn is_pending(state: &RepositoryState, id: AttemptId) -> bool {
-    state.pending.iter().any(|attempt| attempt.id == id)
-}
+    /// Remembers when a workflow last ran.
+    fn note_use(&mut self, run: &Run) {
+        let workflow = self
+            .state
+            .workflows
+            .entry(run.workflow_id)
+            .or_insert_with(|| KnownWorkflow {
+                is_enabled: true,
+                ..KnownWorkflow::default()
+            });
+        workflow.last_run_at = workflow.last_run_at.max(Some(run.created_at));
+    }
 
-/// Remembers when a workflow last ran.
-fn note_use(state: &mut RepositoryState, run: &Run) {
-    let workflow = state.workflows.entry(run.workflow_id).or_insert_with(|| KnownWorkflow {
-        is_enabled: true,
-        ..KnownWorkflow::default()
-    });
-    workflow.last_run_at = workflow.last_run_at.max(Some(run.created_at));
+    /// Asks once for the last run of each workflow that nobody has seen run.
+    async fn ask_for_last_runs(&mut self, name: &RepositoryName) -> Result<(), Unread> {
+        let Reader { github, deadline, .. } = *self.reader;
+        let never_seen =
+            |workflow: &KnownWorkflow| workflow.is_enabled && workflow.last_run_at.is_none() && !workflow.was_asked;
+        for (id, workflow) in self
+            .state
+            .workflows
+            .iter_mut()
+            .filter(|(_, workflow)| never_seen(workflow))
+        {
+            workflow.last_run_at = match github.last_run_at(name, *id, deadline).await {
+                Ok(last_run_at) => last_run_at,
+                Err(ApiError::NotFound { .. } | ApiError::Forbidden { .. }) => None,
+                Err(error) => return Err(error.into()),
+            };
+            workflow.was_asked = true;
+        }
+        Ok(())
+    }
 }

@@ -27,6 +27,9 @@ pub(super) struct RepositoryState {
     pub(super) listed_to: Option<Timestamp>,
     /// Re-runs that were started before are known.
     pub(super) relisted_to: Option<Timestamp>,
+    /// How far the present round of looking for them is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) relisting: Option<Relisting>,
     /// Days on which runs were created: on others there is nothing to run again.
     pub(super) run_days: BTreeSet<Date>,
     /// Attempts under way when last seen, by run.
@@ -36,6 +39,15 @@ pub(super) struct RepositoryState {
     /// Workflows by id.
     pub(super) workflows: BTreeMap<u64, KnownWorkflow>,
     pub(super) workflows_listed_on: Option<Date>,
+}
+
+/// A round of looking for re-runs that is not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Relisting {
+    /// Re-runs that were started before are known once it is.
+    pub(super) began_at: Timestamp,
+    /// The next day to read.
+    pub(super) next_day: Date,
 }
 
 /// An attempt under way.
@@ -81,6 +93,7 @@ impl RepositoryState {
             since,
             listed_to: None,
             relisted_to: None,
+            relisting: None,
             run_days: BTreeSet::new(),
             open: BTreeMap::new(),
             pending: Vec::new(),

@@ -25,7 +25,7 @@ pub(super) struct Target {
 /// The repositories of an invocation.
 #[derive(Default)]
 pub(super) struct Targets {
-    pub(super) targets: Vec<Target>,
+    pub(super) found: Vec<Target>,
     /// What could not be listed.
     pub(super) missing: Vec<String>,
     /// Whether more of it can be listed another time: a repository nobody knows of may be missing.
@@ -55,7 +55,17 @@ pub(super) async fn read_list(
             let text = files.read(key).await?.map(|file| file.bytes.to_vec());
             (files.location(key), text)
         }
-        RepositoriesFile::Path(path) => (path.display().to_string(), std::fs::read(path).ok()),
+        RepositoriesFile::Path(path) => {
+            let place = path.display().to_string();
+            match std::fs::read(path) {
+                Ok(text) => (place, Some(text)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => (place, None),
+                Err(error) => {
+                    let fault = error.to_string();
+                    return Err(PipelineError::Repositories { place, fault });
+                }
+            }
+        }
     };
     let fault = |fault: String| PipelineError::Repositories {
         place: place.clone(),
@@ -130,7 +140,7 @@ pub(super) async fn resolve(
             }
         }
     }
-    targets.targets = found
+    targets.found = found
         .into_values()
         .filter(|repository| list.takes(&repository.full_name))
         .filter(|repository| !(repository.archived || repository.disabled) || is_unfinished(known, repository.id))
