@@ -12,7 +12,7 @@ use uptake_pipeline::trigger::Trigger;
 use uptake_simulator::{Scenario, Settings};
 use uptake_upstream::clock::Deadline;
 
-use crate::actions::{Actions, assert_exact, at, team};
+use crate::actions::{Actions, Picky, assert_exact, at, team};
 
 const BUSY: &str = include_str!("../../crates/simulator/scenarios/busy-repository.toml");
 
@@ -413,6 +413,45 @@ async fn days_before_the_first_collection_can_be_had_as_long_as_cloudwatch_takes
         actions.deliver(&Trigger::at(now), now, &actions.folder).await.unwrap();
     }
     assert_exact(&actions, days.from, start, true).await;
+}
+
+#[tokio::test]
+async fn events_that_the_log_service_turns_down_are_counted_and_told() {
+    let actions = Actions::small(120, 7, "").await;
+    let now = at("2026-11-19T12:00:00Z");
+    let outcome = actions
+        .deliver_to(&Trigger::at(now), now, &actions.folder, &Picky(&actions.folder))
+        .await
+        .unwrap();
+    let attempts = actions.truth(now - HOUR * 24, now);
+    let mut hours: Vec<_> = attempts.iter().map(|attempt| start_of_hour(attempt.ended_at)).collect();
+    hours.dedup();
+    let told = format!(
+        "CloudWatch Logs turned down {} events: {} too old",
+        hours.len(),
+        hours.len()
+    );
+    assert!(
+        outcome.notes.iter().any(|note| note.starts_with(&told)),
+        "{told}: {outcome:?}"
+    );
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    let rejected = hours.len() as f64;
+    assert_eq!(actions.pipeline_figures(now).await["LogEventsRejected"], rejected);
+    assert_eq!(actions.events().await.len(), attempts.len() - hours.len());
+}
+
+#[tokio::test]
+async fn a_github_app_reads_what_it_was_installed_in() {
+    let mut actions = Actions::small(80, 7, "app_token_seconds = 1").await;
+    actions.ask_as_app();
+    let (start, end) = (at("2026-11-18T12:00:00Z"), at("2026-11-19T12:00:00Z"));
+    let outcome = actions.offer("2026-11-19T12:00:00Z").await;
+    assert_eq!(outcome.status, Status::Complete, "{outcome:?}");
+    actions.offer("2026-11-20T12:00:00Z").await;
+    assert_exact(&actions, start, end, false).await;
+    let requests = actions.simulator.requests().by_route;
+    assert!(requests.contains_key("/installation/repositories") && !requests.contains_key("/orgs/{org}/repos"));
 }
 
 #[tokio::test]

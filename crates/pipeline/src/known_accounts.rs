@@ -1,16 +1,17 @@
 //! Account details already looked up: an address and an age do not change from one day to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uptake_domain::seats_csv::AccountDetails;
 use uptake_upstream::github::accounts::Found;
 
+use crate::zstd_json;
+
 /// How long details are good for.
 const GOOD_FOR_DAYS: i32 = 7;
-const COMPRESSION_LEVEL: i32 = 3;
 
 /// Details by GitHub's id.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,15 +46,14 @@ struct Line {
 
 impl KnownAccounts {
     pub(crate) fn decode(bytes: &[u8]) -> io::Result<Self> {
-        BufReader::new(zstd::Decoder::new(bytes)?)
-            .lines()
+        zstd_json::decode(bytes)?
             .map(|line| {
                 let Line {
                     id,
                     looked_up_on,
                     settled,
                     details,
-                } = serde_json::from_str(&line?)?;
+                } = line?;
                 let known = Known {
                     looked_up_on,
                     settled,
@@ -66,18 +66,12 @@ impl KnownAccounts {
     }
 
     pub(crate) fn encode(&self) -> io::Result<Vec<u8>> {
-        let mut lines = BufWriter::new(zstd::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?);
-        for (id, known) in &self.0 {
-            let line = Line {
-                id: *id,
-                looked_up_on: known.looked_up_on,
-                settled: known.settled,
-                details: known.details.clone(),
-            };
-            serde_json::to_writer(&mut lines, &line)?;
-            lines.write_all(b"\n")?;
-        }
-        lines.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+        zstd_json::encode(self.0.iter().map(|(id, known)| Line {
+            id: *id,
+            looked_up_on: known.looked_up_on,
+            settled: known.settled,
+            details: known.details.clone(),
+        }))
     }
 
     /// Whether the person's details have to be looked up on `day`.

@@ -6,9 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 
+use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use serde_json::Value;
 use tokio::process::Command;
+use uptake_domain::calendar::{Window, day_of};
+use uptake_pipeline::ports::{Clock, SystemClock};
 use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
 
 const DAY: Date = date(2026, 11, 20);
@@ -221,6 +224,101 @@ async fn no_person_and_no_token_is_in_any_log_line() {
     }
 }
 
+/// A GitHub as of now, a token for it, and a list of repositories.
+async fn with_repositories(scenario: &str) -> (Simulator, Laptop, Date) {
+    let yesterday = day_of(SystemClock.now()).yesterday().unwrap();
+    let scenario = format!("secondary_limit = 100_000\n{scenario}");
+    let settings = Settings {
+        runs_per_day: 60,
+        ..Settings::new(60, 7, yesterday)
+    };
+    let settings = settings.with_scenario(Scenario::parse(&scenario).unwrap());
+    let simulator = Simulator::start(settings).await.unwrap();
+    let laptop = Laptop::with_github(&simulator);
+    let list = "discover: {organisations: [octo-org]}\nteams: {payments: ['octo-org/pay-*']}\n";
+    laptop.write("config/repositories.yml", list);
+    (simulator, laptop, yesterday)
+}
+
+#[tokio::test]
+async fn a_day_of_workflow_runs_comes_from_one_command_and_earlier_days_from_another() {
+    let (simulator, laptop, yesterday) = with_repositories("").await;
+    let ended = laptop.uptake(&format!("run workflow-metrics --date {yesterday}")).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for told in ["workflow-metrics", "complete", "run attempts", "cloudwatch/logs"] {
+        assert!(ended.stdout.contains(told), "{told} is not in {}", ended.stdout);
+    }
+    let before = yesterday.saturating_sub(2.days());
+    let line = format!("backfill workflow-metrics --from {before} --to {before} --json");
+    let ended = laptop.uptake(&line).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let window = Window::of_day(before);
+    assert_eq!(answer["window"]["from"], window.from.to_string());
+    let attempts = simulator
+        .run_attempts(window.from, Window::of_day(yesterday).from)
+        .into_iter();
+    let attempts = attempts.filter(|attempt| attempt.organisation == "octo-org");
+    let attempts = attempts.filter(|attempt| {
+        let two_days = window.from..Window::of_day(yesterday).from;
+        two_days.contains(&attempt.ended_at)
+    });
+    assert_eq!(
+        answer["counts"]["stored"],
+        attempts.count(),
+        "the day between is made up for as well"
+    );
+
+    for (line, code, told) in [
+        (
+            "backfill copilot-seats --from 2026-11-01 --to 2026-11-02",
+            2,
+            "present seats only",
+        ),
+        (
+            "backfill workflow-metrics --from 2026-11-02 --to 2026-11-01",
+            2,
+            "--from is after --to",
+        ),
+        ("backfill workflow-metrics --from 2026-11-02", 2, "--to"),
+    ] {
+        let ended = laptop.uptake(line).await;
+        assert_eq!(ended.code, code, "{line}: {}", ended.stderr);
+        assert!(ended.stderr.contains(told), "{line}: {}", ended.stderr);
+    }
+    laptop.write("config/repositories.yml", "teams:\n  payments: [pay-api]\n");
+    let ended = laptop.uptake("run workflow-metrics").await;
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended.stderr.contains("line 2: 'pay-api' is no repository"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test]
+async fn no_log_line_about_workflow_runs_names_a_person() {
+    let mut said = String::new();
+    let mut identities = vec![TOKEN.to_owned()];
+    for scenario in [
+        "[[fault]]\nroute = '*'\nevery = 9\nkind = 'server_error'",
+        "forbidden_repositories = ['octo-org/pay-api']",
+    ] {
+        let (simulator, laptop, yesterday) = with_repositories(scenario).await;
+        let ended = laptop
+            .uptake(&format!("-vv run workflow-metrics --date {yesterday}"))
+            .await;
+        said += &(ended.stdout + &ended.stderr);
+        identities.extend(simulator.identities());
+    }
+    for trace in ["trying again", "Actions: read", "octo-org/pay-api"] {
+        assert!(said.contains(trace), "{trace} is not in {said}");
+    }
+    for identity in identities.iter().filter(|identity| identity.len() > 3) {
+        assert!(!said.contains(identity.as_str()), "{identity}");
+    }
+}
+
 #[tokio::test]
 async fn the_demo_runs_a_week_and_then_a_day_and_keeps_off_real_data() {
     let laptop = Laptop::new();
@@ -228,7 +326,7 @@ async fn the_demo_runs_a_week_and_then_a_day_and_keeps_off_real_data() {
     assert_eq!(first.code, 0, "{}", first.stderr);
     let reports = || fs::read_dir(laptop.path("reports")).unwrap().count();
     assert_eq!(reports(), 7);
-    for name in ["report ", "mail ", "metrics "] {
+    for name in ["report ", "mail ", "metrics ", "run attempts ", "weekly digest "] {
         let line = first
             .stdout
             .lines()
