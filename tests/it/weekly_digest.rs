@@ -174,6 +174,25 @@ async fn an_incomplete_week_waits_for_the_evening_and_says_so_first() {
 }
 
 #[tokio::test]
+async fn a_week_without_a_repository_that_could_not_be_read_is_incomplete_and_names_it() {
+    let actions = Actions::small(60, 7, "forbidden_repositories = ['octo-org/ledger-ui']").await;
+    actions
+        .write("config/emails.json", &format!(r#"{{"emails": ["{OWNER}"]}}"#))
+        .await;
+    let first = actions.offer("2026-11-07T00:00:00Z").await;
+    assert_eq!(first.status, Status::Incomplete);
+    collect(&actions, "2026-11-08T00:00:00Z", "2026-11-16T00:00:00Z").await;
+    let monday = at("2026-11-16T00:00:00Z");
+    assert_eq!(actions.mail(monday + HOUR * 7).await.counts.published, 0);
+    assert_eq!(actions.mail(monday + HOUR * 20).await.counts.published, 1);
+    let page = html(&actions, "mail/2026-11-15/weekly-digest-1.html").await;
+    assert!(
+        page.contains("Not all runs of octo-org/ledger-ui could be read"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn there_is_no_digest_of_a_week_in_which_nobody_looked() {
     let actions = started().await;
     let outcome: Outcome = actions.mail(at("2026-11-16T07:00:00Z")).await;

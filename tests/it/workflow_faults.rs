@@ -1,5 +1,6 @@
 //! `workflow-metrics` when things go wrong: silence, limits, deadlines, refusals, bad input, and what it says about them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -169,6 +170,8 @@ async fn a_repository_that_is_gone_is_no_reason_to_be_incomplete() {
 async fn without_any_permission_the_job_fails_and_says_what_to_grant() {
     let scenario = "[[fault]]\nroute = '/orgs/{org}/repos'\nevery = 1\nkind = 'forbidden'";
     let actions = Actions::small(60, 7, scenario).await;
+    let list = "discover: {organisations: [octo-org, octo-labs]}";
+    actions.write("config/repositories.yml", list).await;
     let error = collect(&actions, "2026-11-19T12:00:00Z").await.unwrap_err();
     assert_eq!(error.error_type(), "Permission");
     assert!(error.to_string().contains("grant the token repo"), "{error}");
@@ -331,7 +334,7 @@ async fn without_a_list_the_named_organisations_are_looked_at() {
 #[tokio::test]
 async fn archived_disabled_and_excluded_repositories_are_not_asked() {
     let actions = Actions::small(60, 7, "").await;
-    actions.offer("2026-11-19T12:00:00Z").await;
+    actions.offer("2026-11-19T00:00:00Z").await;
     let series = actions.series().await;
     let repositories: Vec<&str> = series
         .keys()
@@ -452,6 +455,118 @@ async fn a_github_app_reads_what_it_was_installed_in() {
     assert_exact(&actions, start, end, false).await;
     let requests = actions.simulator.requests().by_route;
     assert!(requests.contains_key("/installation/repositories") && !requests.contains_key("/orgs/{org}/repos"));
+}
+
+#[tokio::test]
+async fn a_repository_first_seen_after_a_silence_is_read_from_where_everything_was() {
+    let actions = Actions::small(80, 7, "").await;
+    let payments = "teams: {payments: ['octo-org/pay-*']}";
+    actions.write("config/repositories.yml", payments).await;
+    actions.offer("2026-11-10T00:00:00Z").await;
+    actions.offer("2026-11-11T00:00:00Z").await;
+    actions
+        .write("config/repositories.yml", "discover: {organisations: [octo-org]}")
+        .await;
+    actions.offer("2026-11-16T00:00:00Z").await;
+    actions.offer("2026-11-17T00:00:00Z").await;
+    let truth = actions.truth(at("2026-11-11T00:00:00Z"), at("2026-11-16T00:00:00Z"));
+    let events = actions.events().await;
+    for attempt in truth.iter().filter(|attempt| attempt.organisation == "octo-org") {
+        let is_told = events.iter().any(|(_, event)| {
+            event["message"]["run_id"] == attempt.run_id && event["message"]["attempt"] == attempt.attempt
+        });
+        assert!(is_told, "{attempt:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_day_that_grows_only_the_repositories_that_grew_are_published_again() {
+    let actions = Actions::small(150, 7, "").await;
+    let start = at("2026-11-18T00:00:00Z");
+    for hour in 0..=48 {
+        let now = start + HOUR * hour;
+        actions.deliver(&Trigger::at(now), now, &actions.folder).await.unwrap();
+    }
+    let day = start;
+    let text = actions.text("cloudwatch/metrics/2026-11-18.jsonl").await.unwrap();
+    let mut published: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for line in text.lines() {
+        let datum: Value = serde_json::from_str(line).unwrap();
+        let repository = datum["dimensions"]["Repository"].as_str().unwrap_or_default();
+        if datum["metric_name"] == "RunAttempts" && !repository.is_empty() {
+            assert_eq!(at(datum["timestamp"].as_str().unwrap()), day);
+            published
+                .entry(repository.to_owned())
+                .or_default()
+                .push(datum["value"].as_f64().unwrap());
+        }
+    }
+    assert!(published.len() > 5, "{published:?}");
+    for (repository, values) in &published {
+        assert!(
+            values.is_sorted_by(|a, b| a < b),
+            "{repository} is published again without having grown: {values:?}"
+        );
+    }
+    assert!(
+        published.values().any(|values| values.len() > 1),
+        "a re-run was found late: {published:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_left_something_out_is_done_again_when_asked_and_a_list_that_changed_too() {
+    let actions = Actions::small(80, 7, "").await;
+    let scheduled = "2026-11-19T12:00:00Z";
+    actions
+        .write(
+            "config/repositories.yml",
+            "discover: {organisations: [octo-org, octo-nowhere]}",
+        )
+        .await;
+    for _ in 0..2 {
+        let outcome = actions.offer(scheduled).await;
+        assert_eq!(outcome.status, Status::Incomplete, "{outcome:?}");
+        assert!(outcome.stopped_early.unwrap().contains("octo-nowhere"));
+        assert_eq!(
+            outcome.watermark,
+            Some(at(scheduled)),
+            "what nobody can list holds nothing back"
+        );
+    }
+    actions
+        .write(
+            "config/repositories.yml",
+            "discover: {organisations: [octo-org, octo-labs]}",
+        )
+        .await;
+    let outcome = actions.offer(scheduled).await;
+    assert_eq!(outcome.status, Status::Complete, "{outcome:?}");
+    assert!(outcome.counts.stored > 0);
+    assert_eq!(actions.offer(scheduled).await.status, Status::NothingToDo);
+    assert_exact(&actions, at("2026-11-18T12:00:00Z"), at(scheduled), false).await;
+}
+
+#[tokio::test]
+async fn a_window_in_the_future_and_a_list_of_nothing_are_refused() {
+    let actions = Actions::small(20, 7, "").await;
+    let trigger = Trigger {
+        window: Some(Window::of_hour(at("2026-11-20T12:00:00Z"))),
+        ..Trigger::at(at("2026-11-20T13:00:00Z"))
+    };
+    let now = at("2026-11-19T12:00:00Z");
+    let error = actions.deliver(&trigger, now, &actions.folder).await.unwrap_err();
+    assert!(
+        error.is_configuration() && error.to_string().contains("lies in the future"),
+        "{error}"
+    );
+    assert!(actions.folder.list("cloudwatch/").await.unwrap().is_empty());
+    actions
+        .write("config/repositories.yml", "teams: {a: [octo-org/nix]}")
+        .await;
+    let error = collect(&actions, "2026-11-19T12:00:00Z").await.unwrap_err();
+    assert_eq!(error.error_type(), "Permission");
+    assert!(error.to_string().contains("no repository"), "{error}");
 }
 
 #[tokio::test]

@@ -210,8 +210,9 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         row("idle for 28 days", figures.idle.to_string()),
         row("never used", figures.never_used.to_string()),
     ]);
-    terminal::say("\nOpen");
-    terminal::print_rows(&[
+    let mut mails = folder.list("mail/").await?.into_iter();
+    let digest = mails.rfind(|key| key.ends_with("/weekly-digest-1.html"));
+    let mut places = vec![
         row(
             "report",
             folder.location(&format!("reports/{}", seats_csv::file_name(day))),
@@ -219,12 +220,10 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         row("mail", folder.location(&format!("mail/{day}/copilot-seats-1.html"))),
         row("metrics", folder.location(&format!("cloudwatch/metrics/{day}.jsonl"))),
         row("run attempts", folder.location("cloudwatch/logs/uptake")),
-    ]);
-    let mut mails = folder.list("mail/").await?.into_iter();
-    let digest = mails.rfind(|key| key.ends_with("/weekly-digest-1.html"));
-    terminal::print_rows(&Vec::from_iter(
-        digest.map(|key| row("weekly digest", folder.location(&key))),
-    ));
+    ];
+    places.extend(digest.map(|key| row("weekly digest", folder.location(&key))));
+    terminal::say("\nOpen");
+    terminal::print_rows(&places);
     terminal::say(
         "\nNext\n  make demo                                      adds the next day\n  \
          target/debug/uptake quarantine list            shows records that could not be understood\n  \

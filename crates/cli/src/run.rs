@@ -104,7 +104,7 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
         if outcome.status == Status::Incomplete {
             row(
                 "next",
-                "uptake run workflow-metrics, which goes on from here".to_owned(),
+                "the same command again, once what is missing is mended".to_owned(),
             );
         }
     } else if outcome.counts.published > 0 {

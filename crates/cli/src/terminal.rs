@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::SignedDuration;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -73,11 +74,16 @@ pub fn table(outcome: &Outcome) {
         Status::Incomplete => "incomplete",
         Status::NothingToDo => "nothing to do",
     };
-    print_line(&format!(
-        "{} {}: {status}",
-        outcome.function,
-        day_of(outcome.window.from)
-    ));
+    let (first, last) = (
+        day_of(outcome.window.from),
+        day_of(outcome.window.to - SignedDuration::from_secs(1)),
+    );
+    let days = if first == last {
+        first.to_string()
+    } else {
+        format!("{first} to {last}")
+    };
+    print_line(&format!("{} {days}: {status}", outcome.function));
     let counts = outcome.counts;
     let counts = [
         ("fetched", counts.fetched),

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 /// CloudWatch accepts at most this many characters in a dimension value
-/// (`PutMetricData` reference, read 2026-11-21: 1 to 1,024); ours are cut well below so that a legend stays readable.
-const DIMENSION_VALUE_CHARACTERS: usize = 128;
+/// (`PutMetricData` reference, read 2026-11-21: 1 to 1,024); ours are cut well below so that a legend stays readable, and
+/// above the longest name of a repository, 39 + 1 + 100.
+const DIMENSION_VALUE_CHARACTERS: usize = 160;
 /// Distinct values that one datum may hold (`PutMetricData` reference, read 2026-11-22: "up to 150 unique values").
 pub const MOST_VALUES: usize = 150;
 

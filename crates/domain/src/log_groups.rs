@@ -39,6 +39,12 @@ pub fn prefix_fault(prefix: &str) -> Option<&'static str> {
         Some("must not begin with aws/, which is reserved")
     } else if prefix.ends_with('/') {
         Some("must not end with a slash, which is put in")
+    } else if prefix
+        .trim_start_matches('/')
+        .split('/')
+        .any(|part| ["", ".", ".."].contains(&part))
+    {
+        Some("must not hold empty parts, . or .. between slashes")
     } else if prefix.len() > MOST_PREFIX_CHARACTERS {
         Some("must not be longer than 400 characters")
     } else {
@@ -85,6 +91,9 @@ mod tests {
             ("aws/x", false),
             ("with space", false),
             ("a:b", false),
+            ("/../x", false),
+            ("/a//b", false),
+            ("/a/./b", false),
         ] {
             assert_eq!(prefix_fault(prefix).is_none(), fits, "{prefix}");
         }

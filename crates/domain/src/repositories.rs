@@ -119,6 +119,12 @@ impl Repositories {
             // The library ends its sentence with the place, which is said first here.
             let text = text.split(" at line ").next().unwrap_or_default();
             let text = text.split(", set DuplicateKeyPolicy").next().unwrap_or_default();
+            let text = text.split("; use from_str").next().unwrap_or_default();
+            let text = if text.contains("anchor") {
+                "what begins with * or & needs quotes"
+            } else {
+                text
+            };
             let text = format!("{text}; {FORM}");
             RepositoryFaults(vec![Fault { line, text }])
         })?;
@@ -154,7 +160,14 @@ impl Repositories {
                     .text
                     .split_once('/')
                     .is_some_and(|(owner, name)| is_name(owner) && !name.is_empty() && !name.contains('/'));
-                if team == UNASSIGNED {
+                if !is_team(team) {
+                    fault(
+                        text,
+                        format!(
+                            "'{team}' cannot be a team: CloudWatch takes printable ASCII that does not begin with a colon"
+                        ),
+                    );
+                } else if team == UNASSIGNED {
                     fault(
                         text,
                         format!("'{UNASSIGNED}' is the team of what no team claims; choose another name"),
@@ -252,6 +265,12 @@ impl Repositories {
     }
 }
 
+/// What a dimension can show as it is: others would fall together.
+fn is_team(name: &str) -> bool {
+    let is_printable = |c: char| c == ' ' || c.is_ascii_graphic();
+    !name.trim().is_empty() && name.trim() == name && !name.starts_with(':') && name.chars().all(is_printable)
+}
+
 fn is_name(text: &str) -> bool {
     let text = text.trim();
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
@@ -334,6 +353,13 @@ teams:
                 "discover:\n  organizations: [octo-org]",
                 "line 2: ",
                 "unknown field `organizations`",
+            ),
+            ("teams:\n  研究: [octo-org/x]", "line 2: ", "cannot be a team"),
+            ("teams:\n  '': [octo-org/x]", "line 2: ", "cannot be a team"),
+            (
+                "discover: {organisations: [octo-org],\n  exclude: [*-archive]}",
+                "line 2: ",
+                "needs quotes",
             ),
             ("teams: {}", "it names no repository", ""),
             ("", "", ""),

@@ -153,7 +153,10 @@ impl RunAttempt {
             message.insert("queue_seconds".to_owned(), seconds.into());
         }
         for (label, minutes) in &self.runner_minutes {
-            message.insert(format!("runner_minutes_{}", field_name(label)), (*minutes).into());
+            // Labels that differ by a dot and a dash are one field.
+            let field = format!("runner_minutes_{}", field_name(label));
+            let before = message.get(&field).and_then(Value::as_u64).unwrap_or_default();
+            message.insert(field, (before + minutes).into());
         }
         message
     }
@@ -206,12 +209,15 @@ pub struct Timing {
 }
 
 /// How long an attempt waited, ran and cost. A job that was skipped started on no runner, so it says when the attempt
-/// began or ended only where there is no other.
+/// began or ended only where there is no other. A job that was done before the attempt started belongs to an earlier one:
+/// when only failed jobs are run again, GitHub lists the others as they were.
 pub fn timing(started_at: Timestamp, updated_at: Timestamp, jobs: &[Job]) -> Timing {
+    let is_own = |job: &&Job| job.completed_at.is_none_or(|end| end >= started_at);
     let has_run = |job: &&Job| job.conclusion.as_deref() != Some(SKIPPED);
-    let any_has_run = jobs.iter().any(|job| has_run(&job));
+    let any_has_run = jobs.iter().filter(is_own).any(|job| has_run(&job));
     let spans: Vec<(&Job, Timestamp, Timestamp)> = jobs
         .iter()
+        .filter(is_own)
         .filter(|job| !any_has_run || has_run(job))
         .filter_map(|job| Some((job, job.started_at?, job.completed_at?)))
         .collect();
@@ -331,6 +337,18 @@ pub(crate) mod tests {
                 vec![("l", 1)],
             ),
             (
+                "jobs of the attempt before are listed as they were",
+                vec![
+                    job("l", "success", -900, -60),
+                    job("l", "skipped", -50, -50),
+                    job("l", "success", 20, 50),
+                ],
+                Some(20),
+                30,
+                50,
+                vec![("l", 1)],
+            ),
+            (
                 "all are skipped",
                 vec![job("l", "skipped", 1, 1)],
                 Some(1),
@@ -396,7 +414,8 @@ pub(crate) mod tests {
     #[test]
     fn a_log_event_is_flat_and_tells_which_attempt_it_is_about() {
         let mut one = attempt(5, 2, "timed_out", at(0));
-        one.runner_minutes.insert("linux+self-hosted".into(), 4);
+        one.runner_minutes.insert("linux+self-hosted".into(), 3);
+        one.runner_minutes.insert("linux.self-hosted".into(), 1);
         let message = one.log_message();
         assert!(message.values().all(|value| !value.is_object() && !value.is_array()));
         assert_eq!(message["runner_minutes"], 5);

@@ -151,21 +151,21 @@ pub const VARIABLES: &[Variable] = &[
         functions: WORKFLOWS,
         default: Some("/uptake"),
         example: "/contoso/uptake",
-        meaning: "Weekly log groups are called `<prefix>/workflow-runs-<first day>_<last day>`.",
+        meaning: "Weekly log groups are called `<prefix>/workflow-runs-<first day>_<last day>`. After a change, hours that are published again are written whole to the new group.",
     },
     Variable {
         name: "UPTAKE_LOG_RETENTION_DAYS",
         functions: WORKFLOWS,
         default: Some("400"),
         example: "90",
-        meaning: "Days for which a new weekly log group keeps its events: a value CloudWatch knows, from 14 up.",
+        meaning: "Days for which weekly log groups keep their events: a value CloudWatch knows, from 14 up. The group of the present week gets it with every hour.",
     },
     Variable {
         name: "UPTAKE_WEEK_STARTS_ON",
         functions: &["mailer", "workflow-metrics"],
         default: Some("monday"),
         example: "sunday",
-        meaning: "First day of the week, of log groups and of the weekly digest.",
+        meaning: "First day of the week, of log groups and of the weekly digest. After a change, hours that are published again are written whole to the group of the new week.",
     },
     Variable {
         name: "UPTAKE_RECIPIENTS",
@@ -385,17 +385,21 @@ impl<'a> Environment<'a> {
         let api = self.parsed("UPTAKE_GITHUB_API_URL", Some("https://api.github.com"));
         // No enterprise is asked for anything here, so an App is as good as a token.
         let credential = self.credential(&[]);
-        let repositories = self
-            .text("UPTAKE_REPOSITORIES")
-            .unwrap_or_else(|| "config/repositories.yml".to_owned());
+        let named = self.text("UPTAKE_REPOSITORIES");
+        // A list that somebody names and that is not there is a mistake, and not a wish for everything.
+        let organisations = if named.is_some() {
+            Vec::new()
+        } else {
+            self.list("UPTAKE_GITHUB_ORGS")
+        };
+        let repositories = named.unwrap_or_else(|| "config/repositories.yml".to_owned());
         let repositories = if repositories.starts_with(['/', '.']) {
             RepositoriesFile::Path(repositories.into())
         } else {
             RepositoriesFile::Key(repositories)
         };
-        let organisations = self.list("UPTAKE_GITHUB_ORGS");
-        let stuck_after = self.parsed::<Count>("UPTAKE_STUCK_MINUTES", Some("120"));
-        let inactive_after = self.parsed::<Count>("UPTAKE_INACTIVE_DAYS", Some("14"));
+        let stuck_after = self.parsed::<Length>("UPTAKE_STUCK_MINUTES", Some("120"));
+        let inactive_after = self.parsed::<Length>("UPTAKE_INACTIVE_DAYS", Some("14"));
         let prefix = self.parsed::<LogGroupPrefix>("UPTAKE_LOG_GROUP_PREFIX", Some("/uptake"));
         let retention = self.parsed::<RetentionDays>("UPTAKE_LOG_RETENTION_DAYS", Some("400"));
         let week = self.parsed::<FirstDayOfWeek>("UPTAKE_WEEK_STARTS_ON", Some("monday"));
@@ -404,8 +408,8 @@ impl<'a> Environment<'a> {
             credential: credential?,
             repositories,
             organisations,
-            stuck_after: SignedDuration::from_mins(stuck_after?.bounded()),
-            inactive_after: SignedDuration::from_hours(24 * inactive_after?.bounded()),
+            stuck_after: SignedDuration::from_mins(stuck_after?.0),
+            inactive_after: SignedDuration::from_hours(24 * inactive_after?.0),
             log_group_prefix: prefix?.0,
             log_retention_days: retention?.0,
             week_starts_on: week?.0,
@@ -551,10 +555,16 @@ impl FromStr for Count {
     }
 }
 
-impl Count {
-    /// As a length of time, which no calendar exceeds.
-    fn bounded(self) -> i64 {
-        i64::try_from(self.0).unwrap_or(i64::MAX).min(1_000_000)
+/// A length of time, in whole minutes or days.
+struct Length(i64);
+
+impl FromStr for Length {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        // No calendar exceeds a million days.
+        let length = text.parse().ok().filter(|length| (1..=1_000_000).contains(length));
+        length.map(Self).ok_or("must be a whole number, 1 or more")
     }
 }
 

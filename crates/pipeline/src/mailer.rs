@@ -135,30 +135,10 @@ impl Mailer<'_> {
         };
         // Read even when there is nothing to mail yet: a fault in the list should not wait for a report to show.
         let recipients = self.recipients(SEATS).await?;
-        if watermark.is_none() && !self.is_asked_for_one_day() {
-            // From the first offering on, nothing is left behind.
-            outcome.watermark = Some(watermark::advance(files, FUNCTION, outcome.window.from).await?);
-        }
-        let mut nothing_left_before =
-            !self.is_asked_for_one_day() || watermark.is_none_or(|end| day_of(end) >= self.day);
-        for day in self.days(outcome.watermark) {
-            let settled = match self.mail_day(day, &recipients, &mut outcome.notes, tally).await {
-                Ok(settled) => settled,
-                // A fault of an earlier day must not cost the present one its mails.
-                Err(error) if day < self.day => {
-                    tracing::error!(%error, %day, "an earlier day could not be mailed");
-                    outcome.notes.push(format!("{day}: {error}"));
-                    tally.failed_days += 1;
-                    false
-                }
-                Err(error) => return Err(error),
-            };
-            nothing_left_before &= settled;
-            if nothing_left_before {
-                outcome.watermark = Some(watermark::advance(files, FUNCTION, Window::of_day(day).to).await?);
-            }
-        }
+        let seats = self.mail_days(&recipients, &mut outcome, tally).await;
+        // Neither of the two costs the other its mails.
         self.mail_week(&mut outcome.notes, tally).await?;
+        seats?;
         outcome.counts = Counts {
             fetched: tally.recipients,
             stored: tally.recorded,
@@ -178,6 +158,41 @@ impl Mailer<'_> {
             ));
         }
         Ok(outcome)
+    }
+
+    /// Mails the reports of the day and of those before it that are not settled.
+    async fn mail_days(
+        &self,
+        recipients: &[Recipient],
+        outcome: &mut Outcome,
+        tally: &mut Tally,
+    ) -> Result<(), PipelineError> {
+        let files = self.ports.files;
+        let watermark = outcome.watermark;
+        if watermark.is_none() && !self.is_asked_for_one_day() {
+            // From the first offering on, nothing is left behind.
+            outcome.watermark = Some(watermark::advance(files, FUNCTION, outcome.window.from).await?);
+        }
+        let mut nothing_left_before =
+            !self.is_asked_for_one_day() || watermark.is_none_or(|end| day_of(end) >= self.day);
+        for day in self.days(outcome.watermark) {
+            let settled = match self.mail_day(day, recipients, &mut outcome.notes, tally).await {
+                Ok(settled) => settled,
+                // A fault of an earlier day must not cost the present one its mails.
+                Err(error) if day < self.day => {
+                    tracing::error!(%error, %day, "an earlier day could not be mailed");
+                    outcome.notes.push(format!("{day}: {error}"));
+                    tally.failed_days += 1;
+                    false
+                }
+                Err(error) => return Err(error),
+            };
+            nothing_left_before &= settled;
+            if nothing_left_before {
+                outcome.watermark = Some(watermark::advance(files, FUNCTION, Window::of_day(day).to).await?);
+            }
+        }
+        Ok(())
     }
 
     /// The day itself, and before it the days that the last offerings left unsettled: a report that was completed in

@@ -67,6 +67,22 @@ pub enum PipelineError {
     /// The upstream said no, or nothing.
     #[error(transparent)]
     Upstream(#[from] ApiError),
+    /// The same, of something that the list of repositories names.
+    #[error("{name}: {error}")]
+    Unreadable {
+        /// The repository or organisation.
+        name: String,
+        /// Why it cannot be read.
+        error: ApiError,
+    },
+    /// The credential sees nothing of what is to be looked at.
+    #[error(
+        "no repository that is to be looked at can be seen with this token; let it reach them, or correct repositories.yml"
+    )]
+    NoRepository,
+    /// The window has not begun.
+    #[error("the window begins at {0}, which lies in the future; give one that is over")]
+    Future(Timestamp),
     /// The store, the metrics or the secrets did not answer.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -123,12 +139,13 @@ impl PipelineError {
     /// One stable word that alarms group by.
     pub fn error_type(&self) -> &'static str {
         match self {
-            Self::Upstream(error) => error.error_type(),
-            Self::Port(PortError::Denied { .. }) => "Permission",
+            Self::Upstream(error) | Self::Unreadable { error, .. } => error.error_type(),
+            Self::Port(PortError::Denied { .. }) | Self::NoRepository => "Permission",
             Self::Port(PortError::Unavailable { .. }) | Self::Overlap => "Retryable",
             Self::Port(PortError::Missing { .. })
             | Self::Window(_)
             | Self::Hours(_)
+            | Self::Future(_)
             | Self::NoSuchTeam
             | Self::Recipients { .. }
             | Self::Repositories { .. } => "Configuration",

@@ -17,6 +17,8 @@ use crate::workflow_metrics::{self, ledger, repository_state};
 
 /// The name of the report, as `config/emails.json` has it.
 pub const REPORT: &str = "weekly-digest";
+/// Repositories named as missing.
+const MOST_NAMED: usize = 5;
 /// Days of history that the longest comparison needs.
 const DAYS_COMPARED: i32 = 2 * 28;
 
@@ -25,6 +27,10 @@ pub struct WeekOfRuns {
     week: Window,
     /// Up to where runs are recorded and published.
     recorded_to: Timestamp,
+    /// Repositories of which some of the week is not recorded.
+    missing: Vec<String>,
+    /// When looking began.
+    since: Timestamp,
     /// The first day with figures from beginning to end.
     first_whole_day: Date,
 }
@@ -33,15 +39,23 @@ impl WeekOfRuns {
     /// Finds out whether there is something to tell about the week: not before `workflow-metrics` has run in it.
     pub async fn read(files: &dyn Files, week: Window) -> Result<Option<Self>, PipelineError> {
         let recorded_to = watermark::read(files, workflow_metrics::FUNCTION).await?;
-        let first_whole_day = repository_state::first_whole_day(files).await?;
-        let found = recorded_to
-            .zip(first_whole_day)
-            .map(|(recorded_to, first_whole_day)| Self {
-                week,
-                recorded_to,
-                first_whole_day,
-            });
-        Ok(found.filter(|found| found.recorded_to > week.from && found.first_whole_day < day_of(week.to)))
+        let Some((recorded_to, coverage)) = recorded_to.zip(repository_state::coverage(files).await?) else {
+            return Ok(None);
+        };
+        let (since, first_whole_day) = (coverage.since, coverage.first_whole_day());
+        let is_there = recorded_to > week.from && first_whole_day < day_of(week.to);
+        // Figures do not wait for ever for a repository that cannot be read; the digest says that it is missing.
+        let missing = coverage
+            .repositories
+            .into_iter()
+            .filter(|(_, recorded_to)| *recorded_to < week.to);
+        Ok(is_there.then(|| Self {
+            week,
+            recorded_to,
+            missing: missing.map(|(name, _)| name).collect(),
+            since,
+            first_whole_day,
+        }))
     }
 
     /// The last day of the week.
@@ -51,10 +65,22 @@ impl WeekOfRuns {
 
     /// Whether all of the week is recorded.
     pub fn completeness(&self) -> Completeness {
-        if self.recorded_to >= self.week.to {
+        if self.recorded_to >= self.week.to && self.missing.is_empty() {
             Completeness::Complete
         } else {
             Completeness::Incomplete
+        }
+    }
+
+    fn what_is_missing(&self) -> String {
+        if self.recorded_to < self.week.to {
+            return format!("Runs are recorded up to {} only", to_seconds(self.recorded_to));
+        }
+        let named = self.missing.iter().take(MOST_NAMED).map(String::as_str);
+        let named = named.collect::<Vec<_>>().join(", ");
+        match self.missing.len().saturating_sub(MOST_NAMED) {
+            0 => format!("Not all runs of {named} could be read"),
+            more => format!("Not all runs of {named} and {more} more repositories could be read"),
         }
     }
 
@@ -93,8 +119,8 @@ struct Content<'a> {
     teams: Vec<Team<'a>>,
     omitted: usize,
     has_before: bool,
-    /// Up to where runs are recorded, where that is not the end of the week.
-    recorded_to: Option<String>,
+    /// Why the week is incomplete, if it is.
+    incomplete: Option<String>,
     /// When looking began, where that was within the week.
     began_on: Option<Date>,
 }
@@ -142,8 +168,8 @@ fn render(week: &WeekOfRuns, digest: &RunsDigest) -> Result<ComposedMail, Pipeli
             .collect(),
         omitted: digest.omitted,
         has_before: digest.has_before,
-        recorded_to: (!is_complete).then(|| to_seconds(week.recorded_to)),
-        began_on: (week.first_whole_day > first).then(|| week.first_whole_day.saturating_sub(1.day())),
+        incomplete: (!is_complete).then(|| week.what_is_missing()),
+        began_on: (week.since > week.week.from).then(|| day_of(week.since)),
     };
     let rendered = |result: askama::Result<String>| result.map_err(|error| PipelineError::Render(error.to_string()));
     Ok(ComposedMail {

@@ -27,6 +27,7 @@ pub(crate) enum Topic {
     RunWords,
     Attempts,
     Labels,
+    PartialRerun,
 }
 
 /// The dice of one data set.

@@ -59,6 +59,8 @@ pub struct Scenario {
     pub gone_repositories: Vec<String>,
     /// Whether lists of runs say no more than the number of runs that can be had.
     pub capped_total_count: bool,
+    /// How long after its creation a run appears in lists; by itself it can be read at once.
+    pub list_lag_seconds: u64,
     /// Many more runs in a short time.
     #[serde(rename = "burst")]
     pub bursts: Vec<Burst>,
@@ -129,6 +131,7 @@ impl Default for Scenario {
             forbidden_repositories: Vec::new(),
             gone_repositories: Vec::new(),
             capped_total_count: false,
+            list_lag_seconds: 0,
             bursts: Vec::new(),
             faults: Vec::new(),
         }
@@ -206,6 +209,7 @@ impl Scenario {
             ),
             ("concurrent_limit", u64::try_from(self.concurrent_limit).ok(), 1, 10_000),
             ("app_token_seconds", Some(self.app_token_seconds), 0, 86_400),
+            ("list_lag_seconds", Some(self.list_lag_seconds), 0, 86_400),
         ];
         bounded.into_iter().find_map(|(key, value, least, most)| {
             let value = value?;
@@ -249,6 +253,7 @@ mod tests {
             ("saml = 'perhaps'", 1, "expected one of `available`"),
             ("\nlatency = 5", 2, "expected one of"),
             ("seed = 1\nseats = 5", 2, "between 10 and 100000"),
+            ("list_lag_seconds = 86401", 1, "between 0 and 86400"),
             (
                 "[[fault]]\nroute = '/nowhere'\nevery = 1\nkind = 'not_found'",
                 1,

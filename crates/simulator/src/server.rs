@@ -167,10 +167,14 @@ pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
 }
 
 fn router(world: &Arc<World>) -> Router {
-    github::router(world)
+    let routes = github::router(world)
         .layer(middleware::from_fn_with_state(Arc::clone(world), observe))
         .merge(control::router())
-        .with_state(Arc::clone(world))
+        .with_state(Arc::clone(world));
+    // A router's own layers come after the choice of a route, this one has to come before it.
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::from_fn_with_state(Arc::clone(world), github::by_name))
 }
 
 /// How long an answer takes. Each upstream waits for itself, because one that waits counts as being answered.

@@ -132,8 +132,8 @@ pub(super) struct Marks {
     pub(super) events: BTreeMap<i8, u64>,
     /// Metrics of the hour.
     pub(super) metrics: BTreeMap<i8, u64>,
-    /// Metrics of the day by repository.
-    pub(super) repositories: Option<u64>,
+    /// Metrics of the day, by repository.
+    pub(super) repositories: BTreeMap<String, u64>,
     /// Whether active and inactive workflows are counted.
     pub(super) workflows: bool,
     /// The day's figures in the history.

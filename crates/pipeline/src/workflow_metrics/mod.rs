@@ -8,6 +8,7 @@ mod targets;
 mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -16,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use uptake_domain::calendar::{HOUR, Window, day_of, start_of_hour};
 use uptake_domain::catalogue::{ATTEMPTS_PENDING, ATTEMPTS_TOO_OLD, LOG_EVENTS_REJECTED, MetricSpec, RATE_BUDGET_LEFT};
 use uptake_domain::repositories::{Repositories, UNASSIGNED};
+use uptake_domain::run::RunAttempt;
 use uptake_domain::run_figures::{Span, WorkflowUse};
 use uptake_domain::run_history::{Change, Period, compare};
 use uptake_upstream::clock::Deadline;
@@ -34,7 +36,7 @@ use crate::watermark;
 use ledger::Recorded;
 use publishing::{Published, Publisher};
 use reading::{Reader, Reading, Unread, first_relisted_day, relisting_is_due};
-use repository_state::{RepositoryState, RepositoryStates};
+use repository_state::{EndedAttempt, RepositoryState, RepositoryStates, Settled};
 use targets::{Target, Targets};
 use timing::{Task, Timed};
 
@@ -48,8 +50,8 @@ const PAGES_KEY: &str = "state/workflow-metrics/pages.jsonl.zst";
 const PAGES_UNUSED_FOR: u32 = 48;
 /// A first collection begins this far back.
 const FIRST_START: SignedDuration = SignedDuration::from_hours(24);
-/// Metrics wait for a repository that cannot be read now, but not for ever.
-const WAITS_FOR: SignedDuration = SignedDuration::from_hours(72);
+/// Metrics wait so long for a repository that fails whenever it is read, and for an organisation that cannot be listed.
+const WAITS_FOR: SignedDuration = SignedDuration::from_hours(6);
 /// Runs last no longer than this (docs.github.com, "Actions limits", read 2026-11-22: 35 days), so there is no use in
 /// remembering a repository that was not seen for longer.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(35 * 24);
@@ -107,20 +109,100 @@ struct Figures {
     published: Published,
 }
 
+/// How reading a repository ended, as far as the figures of all are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// With all there is.
+    Whole,
+    /// Before its end, by a deadline or a limit: everything waits for it.
+    CutOff,
+    /// With an error that may pass: everything waits for it, for a while.
+    Failing,
+    /// With an error that no invocation can pass by itself: nothing waits for it.
+    Refused,
+    /// With nothing, because it is gone.
+    Gone,
+}
+
+/// A repository with what is known of it by now.
+struct Current {
+    target: Target,
+    state: RepositoryState,
+    ending: Ending,
+}
+
+/// Everything an invocation fetched.
+#[derive(Default)]
+struct Gathered {
+    current: Vec<Current>,
+    /// Attempts that have ended, with their jobs.
+    attempts: Vec<RunAttempt>,
+    /// Attempts whose jobs are not read yet.
+    waiting: u64,
+    /// Days on which attempts ended that were seen.
+    seen_days: BTreeSet<Date>,
+    /// Runs read.
+    runs: u64,
+    quarantined: Vec<Quarantined>,
+    /// Whether an organisation could not be listed now, but may be another time.
+    waits: bool,
+    missing: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Gathered {
+    /// Takes what reading the jobs brought.
+    fn take(&mut self, mut timed: Timed, to: Timestamp) {
+        self.waiting = timed.waiting();
+        self.missing.extend(
+            timed
+                .reason
+                .map(|reason| format!("{} run attempts wait for their jobs to be read: {reason}", self.waiting)),
+        );
+        if timed.without_jobs > 0 {
+            self.notes.push(format!(
+                "{} run attempts are recorded without queue time and minutes, because their jobs are deleted or could not be \
+                 read for hours",
+                timed.without_jobs
+            ));
+        }
+        for Current { target, state, ending } in &mut self.current {
+            let Target { repository, .. } = &*target;
+            state.pending = timed.pending.remove(&repository.id).unwrap_or_default();
+            if *ending != Ending::Gone {
+                state.wanted_to = Some(to);
+            }
+            let is_read_out = *ending == Ending::Whole && state.open.is_empty() && state.pending.is_empty();
+            state.is_closed = (repository.archived || repository.disabled) && is_read_out;
+        }
+        self.attempts = timed.attempts;
+    }
+}
+
+/// What became of it.
+struct Stored {
+    /// Attempts recorded for the first time.
+    attempts: u64,
+    /// One sentence on what changed, if anything new is published.
+    comparison: Option<String>,
+}
+
 /// What reading all repositories brought.
 #[derive(Default)]
 struct Read {
-    readings: Vec<(Target, Reading)>,
-    /// Of those, the ones that were not read to the end and that no invocation will be able to read by itself: nothing waits for them.
-    left_out: BTreeSet<u64>,
+    readings: Vec<(Target, Reading, Ending)>,
     missing: Vec<String>,
     notes: Vec<String>,
     /// Why nothing could be read, if a person has to see to it.
-    refused: Option<ApiError>,
+    refused: Option<PipelineError>,
 }
 
 impl Collection<'_> {
     async fn run(&self) -> Result<Outcome, PipelineError> {
+        let Window { from, .. } = self.trigger.hours()?;
+        if from > self.ports.clock.now() {
+            return Err(PipelineError::Future(from));
+        }
         let past_due = telemetry::note_past_due(FUNCTION, self.trigger, self.ports.clock);
         let mut figures = Figures::default();
         let outcome = self.offer(past_due, &mut figures).await;
@@ -153,137 +235,169 @@ impl Collection<'_> {
         let to = to.min(start_of_hour(self.ports.clock.now()));
         if to <= window.from {
             outcome.notes.push(format!("the hour from {} is not over", window.from));
-        } else if outcome.watermark >= Some(to) && !self.trigger.replace {
-            outcome
-                .notes
-                .push(format!("everything up to {to} is published already"));
         } else {
-            self.collect_to(to, &mut outcome, figures).await?;
+            let (list, fingerprint) = targets::read_list(self.config, self.ports.files).await?;
+            let settled = Settled::read(self.ports.files).await?;
+            let is_settled = settled.is_some_and(|settled| settled.to >= to && settled.list == fingerprint);
+            if is_settled && !self.trigger.replace {
+                let note = format!("everything up to {to} is published already");
+                outcome.notes.push(note);
+                return Ok(outcome);
+            }
+            self.collect_to(&list, to, &mut outcome, figures).await?;
+            if to < window.to {
+                let note = format!("collected up to {to}: what comes after is not over");
+                outcome.notes.push(note);
+            }
+            if outcome.status == Status::Complete {
+                let list = fingerprint;
+                Settled { to, list }.write(self.ports.files).await?;
+            }
         }
         Ok(outcome)
     }
 
     async fn collect_to(
         &self,
+        list: &Repositories,
         to: Timestamp,
         outcome: &mut Outcome,
         figures: &mut Figures,
     ) -> Result<(), PipelineError> {
-        let files = self.ports.files;
         let requests_before = self.github.requests();
-        let list = targets::read_list(self.config, files).await?;
-        let mut states = RepositoryStates::read(files).await?;
+        let states = RepositoryStates::read(self.ports.files).await?;
         self.restore_pages().await?;
-        let Targets {
-            found: targets,
-            mut missing,
-            waits,
-            refused,
-            mut notes,
-        } = targets::resolve(self.github, &list, &states.by_id, self.deadline).await;
-        let since = (to - FIRST_START).min(outcome.window.from);
-
-        // Fetch and decode.
-        let recorded = self.recorded(&targets, &states.by_id, to, since).await?;
-        let read = self.read(targets, &states.by_id, to, since, &recorded).await;
-        if read.left_out.len() == read.readings.len()
-            && let Some(error) = read.refused.clone().or(refused)
-        {
-            return Err(error.into());
-        }
-        missing.extend(read.missing);
-        notes.extend(read.notes);
-        let mut seen_days: BTreeSet<Date> = BTreeSet::new();
-        let mut quarantined: Vec<Quarantined> = Vec::new();
-        let mut current: Vec<(Target, RepositoryState)> = Vec::new();
-        let mut ended = BTreeMap::new();
-        for (target, reading) in read.readings {
-            seen_days.extend(reading.seen_days);
-            quarantined.extend(reading.quarantined);
-            notes.extend(reading.notes);
-            outcome.counts.fetched += reading.runs;
-            ended.insert(target.repository.id, reading.ended);
-            current.push((target, reading.state));
-        }
-        let mut timed = self.time(&mut current, ended, to).await;
-        figures.pending = timed.waiting();
-        missing.extend(timed.reason.take().map(|reason| {
-            let waiting = figures.pending;
-            format!("{waiting} run attempts wait for their jobs to be read: {reason}")
-        }));
-        if timed.deleted > 0 {
-            notes.push(format!(
-                "{} runs were deleted before their jobs were read",
-                timed.deleted
-            ));
-        }
-        for (target, state) in &mut current {
-            state.pending = timed.pending.remove(&target.repository.id).unwrap_or_default();
-        }
-
-        // Store, publish, and only then advance.
-        quarantine::keep(files, FUNCTION, day_of(to - SignedDuration::from_secs(1)), &quarantined).await?;
-        seen_days.extend(timed.attempts.iter().map(|attempt| day_of(attempt.ended_at)));
-        let stored = ledger::record(files, timed.attempts).await?;
-        let complete_to = complete_to(&current, &read.left_out, waits, outcome.watermark, to);
-        let publisher = self.publisher(&list, &current, complete_to, to);
-        let first_open = outcome.watermark.unwrap_or(publisher.since);
-        seen_days.extend(publisher.days_from(first_open));
-        seen_days.extend(
-            publisher
-                .again
-                .into_iter()
-                .flat_map(|again| publisher.days_from(again.from)),
-        );
-        figures.published = publisher.publish(&seen_days).await?;
-        let newest = states.by_id.values().filter_map(|state| state.listed_to).max();
-        let forgotten_before = newest.unwrap_or(to).max(to) - REMEMBERED_FOR;
-        states
-            .by_id
-            .retain(|_, state| state.listed_to.unwrap_or(to) >= forgotten_before);
-        states
-            .by_id
-            .extend(current.into_iter().map(|(target, state)| (target.repository.id, state)));
-        states.write(files).await?;
-        self.keep_pages().await?;
-        outcome.watermark = Some(watermark::advance(files, FUNCTION, complete_to).await?);
-
-        let told = figures.published;
-        outcome.status = if missing.is_empty() {
+        let mut gathered = self.gather(list, &states, to, outcome).await?;
+        figures.pending = gathered.waiting;
+        outcome.status = if gathered.missing.is_empty() {
             Status::Complete
         } else {
             Status::Incomplete
         };
-        outcome.counts = Counts {
-            stored,
-            quarantined: quarantined.len() as u64,
-            published: told.data + told.events,
-            requests: self.github.requests() - requests_before,
-            ..outcome.counts
-        };
-        let mut missing = shortened(missing).into_iter();
+        outcome.counts.fetched = gathered.runs;
+        outcome.counts.quarantined = gathered.quarantined.len() as u64;
+        let mut missing = shortened(mem::take(&mut gathered.missing)).into_iter();
         outcome.stopped_early = missing.next();
-        outcome.notes = shortened(notes);
+        outcome.notes = shortened(mem::take(&mut gathered.notes));
         outcome.notes.extend(missing);
-        outcome.notes.extend(explain(told));
-        if complete_to > first_open {
-            outcome.notes.push(self.comparison(complete_to, outcome.window).await?);
-        }
+        let stored = self.store(gathered, list, states, to, outcome, figures).await?;
+        let Published { data, events, .. } = figures.published;
+        outcome.notes.extend(explain(figures.published));
+        outcome.notes.extend(stored.comparison);
+        outcome.counts.stored = stored.attempts;
+        outcome.counts.published = data + events;
+        outcome.counts.requests = self.github.requests() - requests_before;
         Ok(())
     }
 
-    /// What is recorded already of what may be seen again.
-    async fn recorded(
+    /// Fetches and decodes.
+    async fn gather(
         &self,
-        targets: &[Target],
-        known: &BTreeMap<u64, RepositoryState>,
+        list: &Repositories,
+        states: &RepositoryStates,
         to: Timestamp,
-        since: Timestamp,
-    ) -> Result<Recorded, PipelineError> {
+        outcome: &Outcome,
+    ) -> Result<Gathered, PipelineError> {
+        let Targets {
+            found,
+            missing,
+            waits,
+            refused,
+            notes,
+        } = targets::resolve(self.github, list, &states.by_id, self.deadline).await;
+        // What everything waited for is none of the past: a repository first seen now is read from there on.
+        let since = (to - FIRST_START).min(outcome.window.from);
+        let since = outcome.watermark.map_or(since, |watermark| since.min(watermark));
+        let tasks = known(found, &states.by_id, since, to);
+        let recorded = self.recorded(&tasks, to).await?;
+        let read = self.read(tasks, to, &recorded).await;
+        let nothing_to_be_had =
+            |(_, _, ending): &(Target, Reading, Ending)| matches!(ending, Ending::Refused | Ending::Gone);
+        if read.readings.iter().all(nothing_to_be_had)
+            && let Some(error) = read.refused.or(refused)
+        {
+            return Err(error);
+        }
+        if read.readings.is_empty() && missing.is_empty() {
+            return Err(PipelineError::NoRepository);
+        }
+        let mut gathered = Gathered {
+            missing: [missing, read.missing].concat(),
+            notes: [notes, read.notes].concat(),
+            waits,
+            ..Gathered::default()
+        };
+        let mut ended = BTreeMap::new();
+        for (target, reading, ending) in read.readings {
+            gathered.seen_days.extend(reading.seen_days);
+            gathered.quarantined.extend(reading.quarantined);
+            gathered.notes.extend(reading.notes);
+            gathered.runs += reading.runs;
+            ended.insert(target.repository.id, reading.ended);
+            gathered.current.push(Current {
+                target,
+                state: reading.state,
+                ending,
+            });
+        }
+        let timed = self.time(&mut gathered.current, ended, to).await;
+        gathered.take(timed, to);
+        Ok(gathered)
+    }
+
+    /// Stores, publishes, and only then advances.
+    async fn store(
+        &self,
+        gathered: Gathered,
+        list: &Repositories,
+        mut states: RepositoryStates,
+        to: Timestamp,
+        outcome: &mut Outcome,
+        figures: &mut Figures,
+    ) -> Result<Stored, PipelineError> {
+        let files = self.ports.files;
+        let Gathered {
+            current,
+            mut seen_days,
+            quarantined,
+            attempts,
+            waits,
+            ..
+        } = gathered;
+        let day = day_of(to - SignedDuration::from_secs(1));
+        quarantine::keep(files, FUNCTION, day, &quarantined).await?;
+        seen_days.extend(attempts.iter().map(|attempt| day_of(attempt.ended_at)));
+        let attempts = ledger::record(files, attempts).await?;
+        states.check_alone(files).await?;
+        let complete_to = complete_to(&current, waits, outcome.watermark, to);
+        let publisher = self.publisher(list, &current, complete_to, to);
+        let looked_from = publisher.since;
+        let first_open = outcome.watermark.unwrap_or(looked_from);
+        seen_days.extend(publisher.days_from(first_open));
+        let again = publisher.again.into_iter();
+        seen_days.extend(again.flat_map(|again| publisher.days_from(again.from)));
+        figures.published = publisher.publish(&seen_days).await?;
+        let current = current.into_iter().map(|current| current.state);
+        states.by_id.extend(current.map(|state| (state.id, state)));
+        let forgotten_before = to - REMEMBERED_FOR;
+        states
+            .by_id
+            .retain(|_, state| state.wanted_to.is_some_and(|wanted_to| wanted_to >= forgotten_before));
+        states.write(files).await?;
+        self.keep_pages().await?;
+        outcome.watermark = Some(watermark::advance(files, FUNCTION, complete_to).await?);
+        let comparison = if complete_to > first_open && !self.trigger.dry_run {
+            self.comparison(complete_to, outcome.window, looked_from).await?
+        } else {
+            None
+        };
+        Ok(Stored { attempts, comparison })
+    }
+
+    /// What is recorded already of what may be seen again.
+    async fn recorded(&self, tasks: &[(Target, RepositoryState)], to: Timestamp) -> Result<Recorded, PipelineError> {
         let again = self.again().map(|window| day_of(window.from - RECORDED_BACK));
-        let first = targets.iter().map(|target| {
-            let fresh = RepositoryState::new(target.repository.id, String::new(), since);
-            let state = known.get(&target.repository.id).unwrap_or(&fresh);
+        let first = tasks.iter().map(|(_, state)| {
             let first = day_of(state.listed_to.unwrap_or(state.since) - RECORDED_BACK);
             if relisting_is_due(state, to) {
                 first.min(first_relisted_day(state, to))
@@ -303,14 +417,7 @@ impl Collection<'_> {
 
     /// Reads every repository, several side by side, the one that is furthest behind first: what a deadline cut today
     /// comes first tomorrow.
-    async fn read(
-        &self,
-        targets: Vec<Target>,
-        known: &BTreeMap<u64, RepositoryState>,
-        to: Timestamp,
-        since: Timestamp,
-        recorded: &Recorded,
-    ) -> Read {
+    async fn read(&self, tasks: Vec<(Target, RepositoryState)>, to: Timestamp, recorded: &Recorded) -> Read {
         let reader = Reader {
             github: self.github,
             recorded,
@@ -318,18 +425,7 @@ impl Collection<'_> {
             again_from: self.again().map(|window| window.from),
             deadline: self.deadline,
         };
-        let total = targets.len() as u64;
-        let mut tasks: Vec<(Target, RepositoryState)> = targets
-            .into_iter()
-            .map(|target| {
-                let Target { repository, .. } = &target;
-                let state = known.get(&repository.id).cloned();
-                let state =
-                    state.unwrap_or_else(|| RepositoryState::new(repository.id, repository.full_name.clone(), since));
-                (target, state)
-            })
-            .collect();
-        tasks.sort_by_key(|(_, state)| state.listed_to);
+        let total = tasks.len() as u64;
         let reader = &reader;
         let mut readings = stream::iter(tasks)
             .map(async |(target, state)| {
@@ -342,28 +438,24 @@ impl Collection<'_> {
         while let Some((target, mut reading)) = readings.next().await {
             done += 1;
             self.ports.progress.show("repositories", done, Some(total));
-            if let Some(unread) = reading.unread.take() {
-                read.could_not(unread, &target);
-            }
-            read.readings.push((target, reading));
+            let ending = match reading.unread.take() {
+                None => Ending::Whole,
+                Some(unread) => read.could_not(unread, &target),
+            };
+            read.readings.push((target, reading, ending));
         }
         read
     }
 
     /// Reads the jobs of every attempt that has ended, those included that waited.
-    async fn time(
-        &self,
-        current: &mut [(Target, RepositoryState)],
-        mut ended: BTreeMap<u64, Vec<repository_state::EndedAttempt>>,
-        to: Timestamp,
-    ) -> Timed {
-        for (target, state) in current.iter_mut() {
-            let waiting = std::mem::take(&mut state.pending);
-            ended.entry(target.repository.id).or_default().extend(waiting);
+    async fn time(&self, current: &mut [Current], mut ended: BTreeMap<u64, Vec<EndedAttempt>>, to: Timestamp) -> Timed {
+        for Current { state, .. } in current.iter_mut() {
+            let waiting = mem::take(&mut state.pending);
+            ended.entry(state.id).or_default().extend(waiting);
         }
         let mut tasks = Vec::new();
-        for (target, state) in current.iter() {
-            let ended = ended.remove(&target.repository.id).unwrap_or_default();
+        for Current { target, state, .. } in current.iter() {
+            let ended = ended.remove(&state.id).unwrap_or_default();
             tasks.extend(ended.into_iter().map(|ended| Task {
                 state,
                 team: &target.team,
@@ -376,19 +468,22 @@ impl Collection<'_> {
     fn publisher(
         &self,
         list: &Repositories,
-        current: &[(Target, RepositoryState)],
+        current: &[Current],
         complete_to: Timestamp,
         to: Timestamp,
     ) -> Publisher<'_> {
         let mut teams: BTreeSet<String> = list.teams().into_iter().map(str::to_owned).collect();
-        teams.extend(current.iter().map(|(target, _)| target.team.clone()));
+        teams.extend(current.iter().map(|current| current.target.team.clone()));
         if teams.is_empty() {
             teams.insert(UNASSIGNED.to_owned());
         }
         let mut open = Vec::new();
         let mut workflows = Vec::new();
-        for (Target { repository, team }, state) in current {
-            open.extend(state.open.values().map(|run| Span {
+        for Current { target, state, ending } in current {
+            let Target { repository, team } = target;
+            // Of a repository that was not read nobody knows what is still under way.
+            let still_open = state.open.values().filter(|_| *ending == Ending::Whole);
+            open.extend(still_open.map(|run| Span {
                 team: team.clone(),
                 repository: repository.full_name.clone(),
                 started_at: run.started_at,
@@ -407,16 +502,18 @@ impl Collection<'_> {
             logs: self.logs,
             since: current
                 .iter()
-                .map(|(_, state)| state.since)
+                .map(|current| current.state.since)
                 .min()
                 .unwrap_or(to - FIRST_START),
             to,
             complete_to,
             again: self.again(),
             teams,
+            // What is gone or refused has no figures, and a zero would be one.
             repositories: current
                 .iter()
-                .map(|(target, _)| target.repository.full_name.clone())
+                .filter(|current| !matches!(current.ending, Ending::Refused | Ending::Gone))
+                .map(|current| (current.target.repository.full_name.clone(), current.state.since))
                 .collect(),
             open,
             workflows,
@@ -424,20 +521,26 @@ impl Collection<'_> {
     }
 
     /// One sentence on what changed: the last hour against the one before, or the last day.
-    async fn comparison(&self, complete_to: Timestamp, window: Window) -> Result<String, PipelineError> {
-        let period = if window.to.duration_since(window.from) < HOUR * 24 {
-            Period::Hour
-        } else {
+    async fn comparison(
+        &self,
+        complete_to: Timestamp,
+        window: Window,
+        looked_from: Timestamp,
+    ) -> Result<Option<String>, PipelineError> {
+        let is_long = window.to.duration_since(window.from) >= HOUR * 24;
+        let period = if is_long && complete_to >= window.to {
             Period::Day
+        } else {
+            Period::Hour
         };
         let window = period.ending(complete_to);
-        let days = ledger::history(
-            self.ports.files,
-            day_of(window.from - window.to.duration_since(window.from)),
-            day_of(window.from),
-        )
-        .await?;
-        let comparison = compare(&days, window, days.keys().next().copied());
+        if window.from < looked_from {
+            return Ok(None);
+        }
+        let before = window.from - window.to.duration_since(window.from);
+        let days = ledger::history(self.ports.files, day_of(before), day_of(window.from)).await?;
+        let first_day = (looked_from <= before).then(|| day_of(before));
+        let comparison = compare(&days, window, first_day);
         let Change { now, before } = comparison.overall;
         let before = if comparison.has_before {
             format!(
@@ -449,10 +552,10 @@ impl Collection<'_> {
         } else {
             String::new()
         };
-        Ok(format!(
+        Ok(Some(format!(
             "{} to {}: {} run attempts, {} failed{before}",
             window.from, window.to, now.attempts, now.failed
-        ))
+        )))
     }
 
     // A copy that does not read back costs requests and nothing else.
@@ -476,20 +579,24 @@ impl Collection<'_> {
 }
 
 impl Read {
-    fn could_not(&mut self, unread: Unread, target: &Target) {
-        let Target { repository, .. } = target;
-        let name = &repository.full_name;
+    fn could_not(&mut self, unread: Unread, target: &Target) -> Ending {
+        let name = &target.repository.full_name;
         tracing::debug!(repository = name, ?unread, "a repository could not be read");
         match unread {
             Unread::Api(ApiError::NotFound { .. }) => {
                 self.notes.push(format!("{name} is gone or hidden from this token"));
-                self.left_out.insert(repository.id);
+                Ending::Gone
             }
             Unread::Api(error) => {
                 self.missing.push(format!("{name}: {error}"));
-                if !error.passes_by_itself() {
-                    self.left_out.insert(repository.id);
-                    self.refused = Some(error);
+                match error {
+                    ApiError::RateLimited { .. } | ApiError::DeadlineReached { .. } => Ending::CutOff,
+                    error if error.passes_by_itself() => Ending::Failing,
+                    error => {
+                        let name = name.clone();
+                        self.refused = Some(PipelineError::Unreadable { name, error });
+                        Ending::Refused
+                    }
                 }
             }
             Unread::TooManyAtOnce(second) => {
@@ -497,33 +604,58 @@ impl Read {
                     "{name}: more runs were created in the second {second} than GitHub lists, so some cannot be had; it \
                      is read no further than that until Uptake's maintainers see to it"
                 ));
-                self.left_out.insert(repository.id);
+                Ending::Refused
             }
             Unread::Restless => {
                 self.missing.push(format!(
                     "{name}: the list of runs changed whenever it was read; the next invocation tries again"
                 ));
+                Ending::Failing
             }
         }
     }
 }
 
-/// Up to when every attempt of every repository is recorded. What cannot be read now holds this back, for a while;
-/// what no invocation can read by itself does not.
-fn complete_to(
-    current: &[(Target, RepositoryState)],
-    left_out: &BTreeSet<u64>,
-    waits: bool,
-    watermark: Option<Timestamp>,
+/// Each repository with what is remembered of it, or as one that nobody has looked at.
+fn known(
+    targets: Vec<Target>,
+    states: &BTreeMap<u64, RepositoryState>,
+    since: Timestamp,
     to: Timestamp,
-) -> Timestamp {
-    let repositories = current
-        .iter()
-        .filter(|(target, _)| !left_out.contains(&target.repository.id))
-        .map(|(_, state)| state.complete_to());
-    let unlisted = waits.then(|| watermark.unwrap_or(to - FIRST_START));
-    let complete_to = repositories.chain(unlisted).fold(to, Timestamp::min);
-    start_of_hour(complete_to.max(to - WAITS_FOR))
+) -> Vec<(Target, RepositoryState)> {
+    let with_state = |target: Target| {
+        let Target { repository, .. } = &target;
+        let state = states
+            .get(&repository.id)
+            .filter(|state| is_remembered(state, to))
+            .cloned();
+        let state = state.unwrap_or_else(|| RepositoryState::new(repository.id, repository.full_name.clone(), since));
+        (target, state)
+    };
+    let mut tasks: Vec<_> = targets.into_iter().map(with_state).collect();
+    tasks.sort_by_key(|(_, state)| state.listed_to);
+    tasks
+}
+
+/// Of a repository that could never be read, or not for so long, there is nothing to go on from.
+fn is_remembered(state: &RepositoryState, to: Timestamp) -> bool {
+    state
+        .listed_to
+        .is_some_and(|listed_to| listed_to >= to - REMEMBERED_FOR)
+}
+
+/// Up to when every attempt of every repository is recorded, as far as figures wait for it.
+fn complete_to(current: &[Current], waits: bool, watermark: Option<Timestamp>, to: Timestamp) -> Timestamp {
+    let waited_for = current.iter().filter_map(|Current { state, ending, .. }| {
+        let complete_to = state.complete_to();
+        match ending {
+            Ending::Whole | Ending::CutOff => Some(complete_to),
+            Ending::Failing => Some(complete_to).filter(|complete_to| *complete_to >= to - WAITS_FOR),
+            Ending::Refused | Ending::Gone => None,
+        }
+    });
+    let unlisted = waits.then(|| watermark.unwrap_or(to - FIRST_START).max(to - WAITS_FOR));
+    start_of_hour(waited_for.chain(unlisted).fold(to, Timestamp::min))
 }
 
 /// The first few sentences, and how many more there are.

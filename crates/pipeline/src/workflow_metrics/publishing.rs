@@ -1,6 +1,6 @@
 //! Publishing what is recorded: log events and metrics of every hour that is over, figures by day, and nothing twice.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -34,7 +34,8 @@ pub(super) struct Publisher<'a> {
     /// Hours to publish although they are.
     pub(super) again: Option<Window>,
     pub(super) teams: BTreeSet<String>,
-    pub(super) repositories: BTreeSet<String>,
+    /// Repositories that get their figures by day, with the instant before which nobody looked.
+    pub(super) repositories: BTreeMap<String, Timestamp>,
     /// Attempts still under way.
     pub(super) open: Vec<Span>,
     pub(super) workflows: Vec<WorkflowUse>,
@@ -86,13 +87,16 @@ impl Publisher<'_> {
         let files = self.ports.files;
         let before = ledger::read_marks(files, day).await?;
         let mut marks = self.marks_to_keep(day, before.clone());
+        let of_day = Window::of_day(day);
+        // A day of which only a part was looked at would look like a day with less in it.
+        let whole = self.repositories.iter().filter(|(_, since)| **since <= of_day.from);
+        let whole: BTreeSet<String> = whole.map(|(name, _)| name.clone()).collect();
         let around = Surroundings {
             teams: &self.teams,
-            repositories: &self.repositories,
+            repositories: &whole,
             spans,
             stuck_after: self.config.stuck_after,
         };
-        let of_day = Window::of_day(day);
         let from = of_day.from.max(self.since);
         let mut data = Vec::new();
         for hour in hours(from, of_day.to.min(self.to)) {
@@ -103,7 +107,7 @@ impl Publisher<'_> {
                 .collect();
             let count = ended.len() as u64;
             if self.is_too_old(hour) {
-                published.too_old += count.saturating_sub(marks.events.get(&number).copied().unwrap_or_default());
+                published.too_old += count.saturating_sub(before.events.get(&number).copied().unwrap_or_default());
                 marks.events.insert(number, count);
                 marks.metrics.insert(number, count);
                 continue;
@@ -119,11 +123,31 @@ impl Publisher<'_> {
         }
         let all: Vec<&RunAttempt> = attempts.iter().collect();
         let count = all.len() as u64;
-        if of_day.to <= self.complete_to {
-            if marks.repositories != Some(count) && !self.is_too_old(of_day.from) {
-                data.extend(day_data(day, &all, around));
-                marks.repositories = Some(count);
+        if of_day.to <= self.complete_to && !self.is_too_old(of_day.from) {
+            // Only what changed: CloudWatch asks its price for every hour in which a series is written.
+            let mut counts: BTreeMap<&String, u64> = whole.iter().map(|name| (name, 0)).collect();
+            for attempt in attempts {
+                if let Some(count) = counts.get_mut(&attempt.repository) {
+                    *count += 1;
+                }
             }
+            let changed: BTreeSet<String> = counts
+                .iter()
+                .filter(|(name, count)| marks.repositories.get(**name) != Some(*count))
+                .map(|(name, _)| (*name).clone())
+                .collect();
+            let of_changed: Vec<&RunAttempt> = attempts
+                .iter()
+                .filter(|attempt| changed.contains(&attempt.repository))
+                .collect();
+            let around_changed = Surroundings {
+                repositories: &changed,
+                ..around
+            };
+            data.extend(day_data(day, &of_changed, around_changed));
+            marks
+                .repositories
+                .extend(counts.into_iter().map(|(name, count)| (name.clone(), count)));
             // What was in use on an earlier day nobody knows any more.
             let is_last = of_day.to > self.complete_to - HOUR * 24;
             if is_last && !marks.workflows {
@@ -151,7 +175,7 @@ impl Publisher<'_> {
             marks.events.retain(|hour, _| !again.contains(start(hour)));
             marks.metrics.retain(|hour, _| !again.contains(start(hour)));
             if again.contains(start_of(day)) {
-                marks.repositories = None;
+                marks.repositories.clear();
                 marks.workflows = false;
             }
         }

@@ -12,6 +12,7 @@ use uptake_upstream::clock::Deadline;
 use uptake_upstream::error::ApiError;
 use uptake_upstream::github::GitHub;
 use uptake_upstream::github::actions::{RepositoryName, Run, RunsPage, decode_run};
+use url::Url;
 
 use super::ledger::Recorded;
 use super::repository_state::{EndedAttempt, KnownWorkflow, OpenRun, Relisting, RepositoryState};
@@ -108,6 +109,7 @@ impl Reader<'_> {
             state,
             looks_further_back: false,
             runs: BTreeMap::new(),
+            pages: Vec::new(),
             seen: BTreeSet::new(),
             taken: BTreeSet::new(),
             reading: Reading {
@@ -122,10 +124,7 @@ impl Reader<'_> {
             gone: 0,
         };
         let unread = match RepositoryName::parse(&target.repository.full_name) {
-            Some(name) => one.read(&name).await.err().inspect(|_| {
-                // Not all that its pages hold was dealt with.
-                self.github.forget_runs_pages(&name);
-            }),
+            Some(name) => one.read(&name).await.err(),
             None => Some(Unread::Api(ApiError::Configuration(
                 "it is no name of a repository".to_owned(),
             ))),
@@ -144,6 +143,8 @@ struct OneRepository<'a> {
     looks_further_back: bool,
     /// Runs of the slice being read, by id, each as it was last seen.
     runs: BTreeMap<u64, Run>,
+    /// Pages of that slice whose tags are kept.
+    pages: Vec<Url>,
     /// Runs seen by this invocation.
     seen: BTreeSet<u64>,
     /// Attempts found to have ended by this invocation.
@@ -165,8 +166,6 @@ impl OneRepository<'_> {
             self.state.relisted_to = None;
             self.state.relisting = None;
             self.looks_further_back = true;
-            // Pages that did not change hold attempts that were none of ours.
-            self.reader.github.forget_runs_pages(name);
         }
         self.list_workflows(name).await?;
         let listed_to = self.state.listed_to.unwrap_or(self.state.since);
@@ -181,11 +180,13 @@ impl OneRepository<'_> {
     }
 
     fn finish(mut self, unread: Option<Unread>) -> Reading {
+        self.forget_pages();
         if unread.is_some() && self.looks_further_back {
             // Half of what lies before the first collection would look like all of it.
             self.state = self.before;
+            self.reading.ended.clear();
         }
-        let kept_from = day_of(self.reader.to - RERUN_AGE - HOUR * 24);
+        let kept_from = first_relisted_day(&self.state, self.reader.to);
         self.state.run_days.retain(|day| *day >= kept_from);
         if self.gone > 0 {
             self.reading.notes.push(format!(
@@ -250,6 +251,13 @@ impl OneRepository<'_> {
         Ok(())
     }
 
+    /// Forgets pages that hold something that was not dealt with.
+    fn forget_pages(&mut self) {
+        for url in self.pages.drain(..) {
+            self.reader.github.forget_runs_page(&url);
+        }
+    }
+
     /// Reads a slice to its end, in halves of halves where it holds more than GitHub lists, the earlier half first: what is
     /// read of a long time need not be read again.
     async fn read_whole(&mut self, name: &RepositoryName, slice: Slice, keep_tag: bool) -> Result<(), Unread> {
@@ -303,12 +311,17 @@ impl OneRepository<'_> {
         needed_from: Option<Timestamp>,
     ) -> Result<SliceEnd, Unread> {
         let Reader { github, deadline, .. } = *self.reader;
+        // What changed since it was last read tells nothing to whoever was not there, or did not look as closely.
+        let keep_tag = keep_tag && !self.looks_further_back && self.before.relisted_to.is_some();
         for _ in 0..MOST_READINGS {
             self.runs.clear();
             let mut totals = BTreeSet::new();
             let mut next = Some(github.runs_in(name, slice));
             let mut read = 0;
             while let Some(url) = next.take() {
+                if keep_tag {
+                    self.pages.push(url.clone());
+                }
                 let page = github.runs_page(name, url, keep_tag, deadline).await?;
                 let (total, runs, after) = match page {
                     RunsPage::Unchanged { next: after } => {
@@ -319,7 +332,7 @@ impl OneRepository<'_> {
                 };
                 if total >= MOST_LISTED {
                     // What it says of its next pages is not the whole list.
-                    github.forget_runs_page(name, slice);
+                    self.forget_pages();
                     return Ok(SliceEnd::TooFull);
                 }
                 totals.insert(total);
@@ -340,7 +353,7 @@ impl OneRepository<'_> {
                 repository = self.target.repository.full_name,
                 "the list of runs changed while it was read"
             );
-            github.forget_runs_pages(name);
+            self.forget_pages();
         }
         Err(Unread::Restless)
     }
@@ -389,6 +402,7 @@ impl OneRepository<'_> {
             self.sort_out_run(name, run).await?;
             self.seen.insert(id);
         }
+        self.pages.clear();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use uptake_domain::run::{AttemptId, Branch};
 use crate::outcome::PipelineError;
 use crate::ports::{Expected, Files, Written};
 use crate::zstd_json;
+use uuid::Uuid;
 
 const KEY: &str = "state/workflow-metrics/repositories.jsonl.zst";
 
@@ -23,6 +24,11 @@ pub(super) struct RepositoryState {
     pub(super) default_branch: String,
     /// Attempts that ended before are none of ours.
     pub(super) since: Timestamp,
+    /// The end of the last invocation that was to read it.
+    pub(super) wanted_to: Option<Timestamp>,
+    /// Read to the end after it was archived: nothing new can come.
+    #[serde(default)]
+    pub(super) is_closed: bool,
     /// Every run created before is known. The repository's watermark.
     pub(super) listed_to: Option<Timestamp>,
     /// Re-runs that were started before are known.
@@ -91,6 +97,8 @@ impl RepositoryState {
             name,
             default_branch: String::new(),
             since,
+            wanted_to: None,
+            is_closed: false,
             listed_to: None,
             relisted_to: None,
             relisting: None,
@@ -141,18 +149,75 @@ impl RepositoryStates {
             Written::Conflict => Err(PipelineError::Overlap),
         }
     }
+
+    /// Fails if another invocation has come first: what both publish would stand there twice.
+    pub(super) async fn check_alone(&self, files: &dyn Files) -> Result<(), PipelineError> {
+        let found = match files.read(KEY).await? {
+            None => Expected::Absent,
+            Some(file) => Expected::Unchanged(file.version),
+        };
+        if found == self.expected {
+            Ok(())
+        } else {
+            Err(PipelineError::Overlap)
+        }
+    }
 }
 
-/// The first day that was looked at from its beginning to its end, once anybody has looked.
-pub(crate) async fn first_whole_day(files: &dyn Files) -> Result<Option<Date>, PipelineError> {
-    let states = RepositoryStates::read(files).await?;
-    let since = states.by_id.values().map(|state| state.since).min();
-    Ok(since.map(|since| {
-        let day = day_of(since);
-        if since == start_of(day) {
+/// What is remembered, as far as a reader of the history has to know it.
+pub(crate) struct Coverage {
+    /// When looking began.
+    pub(crate) since: Timestamp,
+    /// Repositories that are looked at, each with up to when everything of it is recorded.
+    pub(crate) repositories: Vec<(String, Timestamp)>,
+}
+
+/// How much of the repositories is recorded, once anybody has looked.
+pub(crate) async fn coverage(files: &dyn Files) -> Result<Option<Coverage>, PipelineError> {
+    let states = RepositoryStates::read(files).await?.by_id;
+    let newest = states.values().filter_map(|state| state.wanted_to).max();
+    let looked_at = states.values().filter(|state| state.wanted_to == newest);
+    let read = states.values().filter(|state| state.listed_to.is_some());
+    Ok(read.map(|state| state.since).min().map(|since| Coverage {
+        since,
+        repositories: looked_at
+            .map(|state| (state.name.clone(), state.complete_to()))
+            .collect(),
+    }))
+}
+
+impl Coverage {
+    /// The first day that was looked at from its beginning to its end.
+    pub(crate) fn first_whole_day(&self) -> Date {
+        let day = day_of(self.since);
+        if self.since == start_of(day) {
             day
         } else {
             day.saturating_add(1.day())
         }
-    }))
+    }
+}
+
+const SETTLED_KEY: &str = "state/workflow-metrics/settled.json";
+
+/// The last collection that left nothing out, and the list of repositories it was for.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Settled {
+    pub(super) to: Timestamp,
+    /// Its fingerprint.
+    pub(super) list: Uuid,
+}
+
+impl Settled {
+    pub(super) async fn read(files: &dyn Files) -> Result<Option<Self>, PipelineError> {
+        let file = files.read(SETTLED_KEY).await?;
+        // One that does not read back costs a collection that finds nothing new.
+        Ok(file.and_then(|file| serde_json::from_slice(&file.bytes).ok()))
+    }
+
+    pub(super) async fn write(&self, files: &dyn Files) -> Result<(), PipelineError> {
+        Ok(files
+            .write(SETTLED_KEY, serde_json::json!(self).to_string().into())
+            .await?)
+    }
 }

@@ -14,6 +14,7 @@ use super::repository_state::RepositoryState;
 use crate::config::{RepositoriesFile, WorkflowMetricsConfig};
 use crate::outcome::PipelineError;
 use crate::ports::{Files, PortError};
+use uuid::Uuid;
 
 /// A repository to look at.
 #[derive(Clone, Debug)]
@@ -31,25 +32,26 @@ pub(super) struct Targets {
     /// Whether more of it can be listed another time: a repository nobody knows of may be missing.
     pub(super) waits: bool,
     /// Why nothing could be listed, if a person has to see to it.
-    pub(super) refused: Option<ApiError>,
+    pub(super) refused: Option<PipelineError>,
     pub(super) notes: Vec<String>,
 }
 
 impl Targets {
-    fn note(&mut self, error: ApiError) {
+    fn note(&mut self, name: &str, error: ApiError) {
         if error.passes_by_itself() {
             self.waits = true;
         } else {
-            self.refused = Some(error);
+            let name = name.to_owned();
+            self.refused = Some(PipelineError::Unreadable { name, error });
         }
     }
 }
 
-/// Reads the list of repositories. Without one, all repositories of `UPTAKE_GITHUB_ORGS` are meant.
+/// Reads the list of repositories, with its fingerprint. Without one, all repositories of `UPTAKE_GITHUB_ORGS` are meant.
 pub(super) async fn read_list(
     config: &WorkflowMetricsConfig,
     files: &dyn Files,
-) -> Result<Repositories, PipelineError> {
+) -> Result<(Repositories, Uuid), PipelineError> {
     let (place, text) = match &config.repositories {
         RepositoriesFile::Key(key) => {
             let text = files.read(key).await?.map(|file| file.bytes.to_vec());
@@ -74,16 +76,22 @@ pub(super) async fn read_list(
     match text {
         Some(bytes) => {
             let text = std::str::from_utf8(&bytes).map_err(|_| fault("it is not UTF-8 text".to_owned()))?;
-            Repositories::parse(text).map_err(|faults| fault(faults.to_string()))
+            let list = Repositories::parse(text).map_err(|faults| fault(faults.to_string()))?;
+            Ok((list, fingerprint(text)))
         }
         None if !config.organisations.is_empty() => {
-            Ok(Repositories::of_organisations(config.organisations.iter().cloned()))
+            let list = Repositories::of_organisations(config.organisations.iter().cloned());
+            Ok((list, fingerprint(&config.organisations.join(","))))
         }
         None => Err(PipelineError::Port(PortError::Missing {
             what: place,
             remedy: "put `discover: {organisations: [your-org]}` there, or set UPTAKE_GITHUB_ORGS".to_owned(),
         })),
     }
+}
+
+fn fingerprint(text: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())
 }
 
 /// Finds out what there is. Of an organisation that cannot be listed now, what is known of it is taken.
@@ -103,7 +111,7 @@ pub(super) async fn resolve(
         if let Err(error) = listed.await {
             targets.missing.push(format!("repositories of {organisation}: {error}"));
             unlisted.insert(organisation);
-            targets.note(error);
+            targets.note(organisation, error);
         }
     }
     take_known(known, &unlisted, &mut found);
@@ -111,52 +119,61 @@ pub(super) async fn resolve(
         .values()
         .map(|repository| repository.full_name.to_lowercase())
         .collect();
-    let organisations = list.organisations();
-    let mut one_by_one = Vec::new();
-    for name in list.named() {
-        let organisation = name.split('/').next().unwrap_or_default();
-        if listed_names.contains(name) || unlisted.contains(organisation) {
-            continue;
-        }
-        if organisations.contains(organisation) {
-            targets.notes.push(gone(name));
-        } else {
-            one_by_one.push(name);
+    for organisation in list.organisations().difference(&unlisted) {
+        if !listed_names
+            .iter()
+            .any(|name| name.split('/').next() == Some(organisation))
+        {
+            targets.notes.push(format!(
+                "{organisation} shows this token no repository; if it has some, let the token reach them"
+            ));
         }
     }
+    let unnamed = list.named().into_iter().filter(|name| !listed_names.contains(*name));
+    // What an organisation's list does not hold may be renamed, or hidden from the list only.
+    let one_by_one: Vec<&str> = unnamed.collect();
+    let mut asked_as: BTreeMap<u64, &str> = BTreeMap::new();
     let answers = stream::iter(one_by_one)
         .map(async |name| (name, ask(github, name, deadline).await))
         .buffered(SIDE_BY_SIDE);
     let answers: Vec<_> = answers.collect().await;
     for (name, answer) in answers {
         match answer {
-            Ok(Some(repository)) => drop(found.insert(repository.id, repository)),
+            Ok(Some(repository)) => {
+                if repository.full_name.to_lowercase() != name {
+                    let now = &repository.full_name;
+                    targets.notes.push(format!(
+                        "{name} of repositories.yml is now called {now}; correct it there"
+                    ));
+                }
+                asked_as.insert(repository.id, name);
+                found.insert(repository.id, repository);
+            }
             Ok(None) | Err(ApiError::NotFound { .. }) => targets.notes.push(gone(name)),
             Err(error) => {
                 targets.missing.push(format!("{name}: {error}"));
                 let by_name = known.values().find(|state| state.name.to_lowercase() == name);
                 found.extend(by_name.map(|state| (state.id, repository_of(state))));
-                targets.note(error);
+                targets.note(name, error);
             }
         }
     }
     targets.found = found
         .into_values()
-        .filter(|repository| list.takes(&repository.full_name))
-        .filter(|repository| !(repository.archived || repository.disabled) || is_unfinished(known, repository.id))
-        .map(|repository| Target {
-            team: list.team_of(&repository.full_name).to_owned(),
-            repository,
+        .filter_map(|repository| {
+            // A repository that was renamed is claimed by the name it is known by there.
+            let name = asked_as.get(&repository.id).copied().unwrap_or(&repository.full_name);
+            let is_open = !(repository.archived || repository.disabled) || is_to_be_closed(known, repository.id);
+            let team = (list.takes(name) && is_open).then(|| list.team_of(name).to_owned())?;
+            Some(Target { repository, team })
         })
         .collect();
     targets
 }
 
-/// A repository that was archived a moment ago may still have attempts that were not read; no run starts in it any more.
-fn is_unfinished(known: &BTreeMap<u64, RepositoryState>, id: u64) -> bool {
-    known
-        .get(&id)
-        .is_some_and(|state| !state.open.is_empty() || !state.pending.is_empty())
+/// A repository that was archived since it was last read may have runs from before.
+fn is_to_be_closed(known: &BTreeMap<u64, RepositoryState>, id: u64) -> bool {
+    known.get(&id).is_some_and(|state| !state.is_closed)
 }
 
 async fn ask(github: &GitHub, name: &str, deadline: Deadline) -> Result<Option<Repository>, ApiError> {

@@ -14,8 +14,9 @@ use uptake_upstream::http::SIDE_BY_SIDE;
 use super::repository_state::{EndedAttempt, RepositoryState};
 use crate::ports::Progress;
 
-/// A job that GitHub still calls unfinished this long after its attempt ended stays so.
-const JOBS_SETTLE_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+/// Jobs that cannot be read this long after their attempt ended are given up, because everything waits for them; so are
+/// those that GitHub still calls unfinished.
+const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
 /// An attempt with the repository it belongs to.
 pub(super) struct Task<'a> {
@@ -32,8 +33,8 @@ pub(super) struct Timed {
     pub(super) pending: BTreeMap<u64, Vec<EndedAttempt>>,
     /// Why the first of them waits.
     pub(super) reason: Option<String>,
-    /// Attempts whose run was deleted before its jobs were read.
-    pub(super) deleted: u64,
+    /// Attempts recorded without their jobs: deleted before they were read, or not to be had.
+    pub(super) without_jobs: u64,
 }
 
 impl Timed {
@@ -47,7 +48,8 @@ enum End {
     Recorded(Box<RunAttempt>),
     /// It ended before anybody looked.
     NotOurs,
-    Deleted(Box<RunAttempt>),
+    /// Its jobs cannot be had.
+    WithoutJobs(Box<RunAttempt>),
     Waits(String),
 }
 
@@ -81,8 +83,8 @@ pub(super) async fn time(
         let attempt = match end {
             End::NotOurs => continue,
             End::Recorded(attempt) => Ok(attempt),
-            End::Deleted(attempt) => {
-                timed.deleted += 1;
+            End::WithoutJobs(attempt) => {
+                timed.without_jobs += 1;
                 Ok(attempt)
             }
             End::Waits(reason) => Err(reason),
@@ -110,8 +112,9 @@ async fn time_one(github: &GitHub, task: &Task<'_>, to: Timestamp, deadline: Dea
             "{left} of {limit} requests are left this hour, and a fifth is kept in reserve; the next invocation goes on"
         ));
     }
+    let is_old = to.duration_since(ended.updated_at) > GIVEN_UP_AFTER;
     match github.jobs(&name, ended.id.run_id, ended.id.attempt, deadline).await {
-        Ok((_, false)) if to.duration_since(ended.updated_at) < JOBS_SETTLE_WITHIN => End::Waits(
+        Ok((_, false)) if !is_old => End::Waits(
             "GitHub has not settled all jobs of an attempt that has ended; the next invocation goes on".to_owned(),
         ),
         Ok((jobs, _)) => {
@@ -122,7 +125,15 @@ async fn time_one(github: &GitHub, task: &Task<'_>, to: Timestamp, deadline: Dea
                 End::Recorded(Box::new(attempt))
             }
         }
-        Err(ApiError::NotFound { .. }) => End::Deleted(Box::new(attempt(task, &[]))),
+        Err(ApiError::NotFound { .. }) => End::WithoutJobs(Box::new(attempt(task, &[]))),
+        // Time brings these; the others it does not.
+        Err(
+            error @ (ApiError::RateLimited { .. } | ApiError::DeadlineReached { .. } | ApiError::Unauthorized { .. }),
+        ) => End::Waits(error.to_string()),
+        Err(error) if is_old => {
+            tracing::debug!(%error, repository = state.name, "jobs cannot be had");
+            End::WithoutJobs(Box::new(attempt(task, &[])))
+        }
         Err(error) => End::Waits(error.to_string()),
     }
 }

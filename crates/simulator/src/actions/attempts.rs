@@ -42,7 +42,7 @@ pub(crate) struct Attempt {
 }
 
 /// One job of an attempt.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
     pub(crate) created: i64,
     pub(crate) started: i64,
@@ -111,8 +111,15 @@ pub(crate) fn attempts(dice: Dice, repository: &Repository, run: &Run) -> Vec<At
                 long: None,
             },
         };
-        let attempt = Attempt::new(&mut series, labels, number, started, course, number < wanted);
+        let mut attempt = Attempt::new(&mut series, labels, number, started, course, number < wanted);
+        // From the whole re-run, so that a partial one moves nothing that comes after it.
         started = next_start(&mut series, run.created, attempt.updated);
+        if let Some(before) = attempts.last() {
+            let mut throws = dice.series(Topic::PartialRerun, number, run.key());
+            if before.has_failed_in_part() && throws.below(2) == 0 {
+                attempt.repeat_the_failed_only(before, labels, &mut throws);
+            }
+        }
         attempts.push(attempt);
         if started > run.created + LATEST_RERUN {
             break;
@@ -176,10 +183,10 @@ impl Attempt {
                 (conclusion(series, is_repeated), matrix(series, labels, started, count))
             }
             Course::Runs { queue, long } => {
-                let count = few(series);
+                let positions: Vec<_> = (0..few(series)).collect();
                 (
                     conclusion(series, is_repeated),
-                    rows(series, labels, started, queue, long, count),
+                    rows(series, labels, started, queue, long, &positions),
                 )
             }
             Course::Quick => {
@@ -211,14 +218,44 @@ impl Attempt {
         }
     }
 
-    /// The jobs a reader of figures looks at: those that were not skipped, or all where all were.
-    pub(crate) fn counted_jobs(&self) -> Vec<&Job> {
-        let ran: Vec<_> = self.jobs.iter().filter(|job| job.conclusion != "skipped").collect();
-        if ran.is_empty() {
-            self.jobs.iter().collect()
-        } else {
-            ran
+    /// Whether it failed while some of its jobs succeeded, so that the others can be run again alone.
+    fn has_failed_in_part(&self) -> bool {
+        ["failure", "timed_out", "cancelled"].contains(&self.conclusion)
+            && self.jobs.iter().any(|job| job.conclusion == "success")
+    }
+
+    /// Makes of a whole re-run one of the failed jobs only. The successful ones of the attempt before stay in the list,
+    /// each at its place, as they were; only that this attempt lists them is new.
+    fn repeat_the_failed_only(&mut self, before: &Self, labels: Labels, series: &mut Series) {
+        let last = |jobs: &[Job]| jobs.iter().map(|job| job.completed).max();
+        let begun = self.jobs.iter().map(|job| job.started).min();
+        let queue = begun.map_or(MINUTE, |begun| begun - self.started);
+        let behind = last(&self.jobs).map_or(0, |last| self.updated - last);
+        let failed: Vec<_> = (0..before.jobs.len())
+            .filter(|position| before.jobs[*position].conclusion != "success")
+            .collect();
+        self.jobs = rows(series, labels, self.started, queue, None, &failed);
+        self.updated = last(&self.jobs).map_or(self.updated, |last| last + behind);
+        self.blame();
+        let mut jobs = before.jobs.clone();
+        for job in &mut jobs {
+            job.created = self.started;
         }
+        for (position, job) in failed.into_iter().zip(&self.jobs) {
+            jobs[position] = *job;
+        }
+        self.jobs = jobs;
+    }
+
+    /// The jobs that ran in this attempt, without those it inherited.
+    fn own_jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(|job| job.completed >= self.started)
+    }
+
+    /// The jobs a reader of figures looks at: of its own those that were not skipped, or all where all were.
+    pub(crate) fn counted_jobs(&self) -> Vec<&Job> {
+        let ran: Vec<_> = self.own_jobs().filter(|job| job.conclusion != "skipped").collect();
+        if ran.is_empty() { self.own_jobs().collect() } else { ran }
     }
 
     pub(crate) fn is_completed(&self, now: i64) -> bool {
@@ -228,7 +265,7 @@ impl Attempt {
     pub(crate) fn status(&self, now: i64) -> &'static str {
         if self.is_completed(now) {
             "completed"
-        } else if self.jobs.iter().any(|job| job.started <= now) {
+        } else if self.own_jobs().any(|job| job.started <= now) {
             "in_progress"
         } else {
             self.waiting
@@ -306,13 +343,22 @@ fn matrix(series: &mut Series, labels: Labels, started: i64, count: usize) -> Ve
         .collect()
 }
 
-/// A few jobs, some beside each other, some waiting for all before them; now and then the last one is skipped.
-fn rows(series: &mut Series, labels: Labels, started: i64, queue: i64, long: Option<i64>, count: usize) -> Vec<Job> {
+/// A few jobs, some beside each other, some waiting for all before them; now and then the last one is skipped. Their
+/// positions say which jobs of the workflow they are.
+fn rows(
+    series: &mut Series,
+    labels: Labels,
+    started: i64,
+    queue: i64,
+    long: Option<i64>,
+    positions: &[usize],
+) -> Vec<Job> {
     let (mut created, mut begins) = (started + series.between(0, 1), started + queue);
     let mut ends = started;
-    let mut jobs = Vec::with_capacity(count);
-    for position in 0..count {
-        if position > 0 && series.below(2) == 0 {
+    let mut jobs: Vec<Job> = Vec::with_capacity(positions.len());
+    for position in positions {
+        let is_first = jobs.is_empty();
+        if !is_first && series.below(2) == 0 {
             created = ends + series.between(0, 3);
             begins = match series.below(12) {
                 0 => created + series.between(5 * MINUTE, 15 * MINUTE),
@@ -320,16 +366,18 @@ fn rows(series: &mut Series, labels: Labels, started: i64, queue: i64, long: Opt
             };
         }
         let length = match (series.below(60), long) {
-            (_, Some(long)) if position == 0 => long,
+            (_, Some(long)) if is_first => long,
             (0, _) => 0,
             (1..=39, _) => series.between(15, 2 * MINUTE),
             _ => series.between(MINUTE, 6 * MINUTE),
         };
         let start = begins + series.between(0, 2);
-        jobs.push(Job::ran(labels, position, created, start, length));
+        jobs.push(Job::ran(labels, *position, created, start, length));
         ends = ends.max(start + length);
     }
-    if count > 1 && series.below(12) == 0 {
+    if let [_, .., last] = positions
+        && series.below(12) == 0
+    {
         jobs.pop();
         let at = jobs.iter().map(|job| job.completed).max().unwrap_or(ends);
         jobs.push(Job {
@@ -337,7 +385,7 @@ fn rows(series: &mut Series, labels: Labels, started: i64, queue: i64, long: Opt
             started: at,
             completed: at,
             conclusion: "skipped",
-            labels: labels.of(count - 1),
+            labels: labels.of(*last),
             had_runner: false,
         });
     }

@@ -15,7 +15,8 @@ use crate::days::{day_of, instant};
 
 /// One attempt as a perfect observer sees it.
 ///
-/// Jobs that ran are those whose conclusion is not `skipped`; where all were skipped, all are taken.
+/// Jobs that ran are those whose conclusion is not `skipped`; where all were skipped, all are taken. A re-run of the
+/// failed jobs lists the successful ones of the attempt before too: what completed before it started does not count.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunAttemptTruth {
     /// The login of the organisation.

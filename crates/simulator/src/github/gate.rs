@@ -12,7 +12,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderValue, Method, StatusCode,
-        header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, USER_AGENT},
+        header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, USER_AGENT},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -59,10 +59,11 @@ pub(super) async fn gate(
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             let known = request.headers().get(IF_NONE_MATCH).cloned();
+            let credentials = request.headers().get(AUTHORIZATION).cloned();
             let reads = request.method() == Method::GET;
             let response = next.run(request).await;
             let response = if reads {
-                conditional(response, known.as_ref()).await
+                conditional(response, known.as_ref(), credentials.as_ref()).await
             } else {
                 response
             };
@@ -121,14 +122,14 @@ fn labelled(world: &World, resource: Resource, mut response: Response) -> Respon
 }
 
 /// Gives a good answer its `ETag`, and 304 to whoever has it already.
-async fn conditional(response: Response, known: Option<&HeaderValue>) -> Response {
+async fn conditional(response: Response, known: Option<&HeaderValue>, credentials: Option<&HeaderValue>) -> Response {
     if response.status() != StatusCode::OK {
         return response;
     }
     let (mut head, body) = response.into_parts();
     // The body was made here a moment ago, reading it cannot fail.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let tag = tag(&body);
+    let tag = tag(&body, credentials);
     let unchanged = known.is_some_and(|known| matches(known, &tag));
     if let Ok(value) = HeaderValue::from_str(&tag) {
         head.headers.insert(ETAG, value);
@@ -142,10 +143,12 @@ async fn conditional(response: Response, known: Option<&HeaderValue>) -> Respons
     Response::from_parts(head, Body::from(body))
 }
 
-/// Over the body alone: a page can stay the same while the list behind it grows, and then only its links tell.
-fn tag(body: &[u8]) -> String {
+/// Over the body, and not its links: a page can stay the same while the list behind it grows, and then only they tell.
+/// Over the token too: what one token was given, another one has to fetch again.
+fn tag(body: &[u8], credentials: Option<&HeaderValue>) -> String {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
+    credentials.map(HeaderValue::as_bytes).hash(&mut hasher);
     format!("W/\"{:016x}\"", hasher.finish())
 }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
+    addresses::by_id,
     caller::Caller,
     paging::Paging,
     refusal::Refusal,
@@ -191,7 +192,7 @@ fn page(world: &World, repository: &Repository, run: Run, attempts: &[Attempt], 
             .map(|(attempt, position, job)| JobObject::new(&common, attempt, *position, job, now))
             .collect(),
     };
-    paging.answer(&world.url, uri, jobs.len(), &page)
+    paging.answer(&world.url, &by_id(repository, uri), jobs.len(), &page)
 }
 
 /// `GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs`

@@ -1,6 +1,7 @@
 //! GitHub as Uptake needs it: teams, seats, users, GraphQL, App tokens, repositories and their workflow runs.
 
 mod account;
+mod addresses;
 mod app;
 mod caller;
 mod created;
@@ -24,6 +25,7 @@ use axum::{
     routing::{get, post},
 };
 
+pub(crate) use self::addresses::by_name;
 use self::{app::Installations, limits::Limits, refusal::Refusal};
 use crate::{Scenario, world::World};
 

@@ -11,7 +11,7 @@ use axum::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{account::Account, caller::Caller, paging::Paging, refusal::Refusal};
+use super::{account::Account, addresses::by_id, caller::Caller, paging::Paging, refusal::Refusal};
 use crate::{
     ORGANISATIONS,
     actions::repositories::{Life, Repository, Workflow},
@@ -281,5 +281,5 @@ pub(super) async fn workflows(
             .map(|workflow| WorkflowObject::new(repository, workflow))
             .collect(),
     };
-    Ok(paging.answer(&world.url, &uri, all.len(), &page))
+    Ok(paging.answer(&world.url, &by_id(repository, &uri), all.len(), &page))
 }

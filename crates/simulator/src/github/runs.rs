@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    account::Account, caller::Caller, created, paging::Paging, refusal::Refusal, repositories::MinimalRepository,
+    account::Account, addresses::by_id, caller::Caller, created, paging::Paging, refusal::Refusal,
+    repositories::MinimalRepository,
 };
 use crate::{
     actions::{
@@ -303,6 +304,8 @@ fn list(
     };
     let chooses = workflow.is_some() || status.is_some() || event.is_some() || branch.is_some();
     let filter: Option<&dyn Fn(&Run) -> bool> = if chooses { Some(&is_wanted) } else { None };
+    let lag = i64::try_from(world.settings.scenario.list_lag_seconds).unwrap_or(i64::MAX);
+    let span = *span.start()..=now.saturating_sub(lag).min(*span.end());
     let (total, runs) = world.actions.page(repository, &span, filter, &paging.places(), now);
     let page = RunPage {
         total_count: if world.settings.scenario.capped_total_count {
@@ -315,7 +318,7 @@ fn list(
             .filter_map(|run| RunObject::latest(world, repository, run, now))
             .collect(),
     };
-    Ok(paging.answer_within(&world.url, uri, total, most, &page))
+    Ok(paging.answer_within(&world.url, &by_id(repository, uri), total, most, &page))
 }
 
 /// GitHub takes a conclusion for a status too.

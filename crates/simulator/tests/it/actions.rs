@@ -38,6 +38,13 @@ async fn all(client: &Client, simulator: &Simulator, path: &str, key: &str) -> (
     (usize::try_from(total.unwrap_or_default()).unwrap(), objects)
 }
 
+/// A document, with a client that is kept: making one takes long.
+async fn one(client: &Client, simulator: &Simulator, path: &str) -> Value {
+    let url = format!("{}{path}", simulator.url());
+    let response = client.get(url).bearer_auth(TOKEN).send().await.unwrap();
+    response.json().await.unwrap()
+}
+
 async fn read(simulator: &Simulator, path: &str) -> Response {
     crate::client::get(simulator, path).send().await.unwrap()
 }
@@ -334,12 +341,28 @@ async fn a_burst_adds_its_runs_where_it_says() {
     );
 }
 
+/// The jobs an attempt lists from the attempt before, and those that ran in it.
+fn inherited_and_own<'j>(run: &Value, jobs: &'j [Value]) -> (Vec<&'j Value>, Vec<&'j Value>) {
+    let started = at(run["run_started_at"].as_str().unwrap());
+    let is_inherited = |job: &&Value| {
+        job["completed_at"]
+            .as_str()
+            .is_some_and(|completed| at(completed) < started)
+    };
+    jobs.iter().partition(is_inherited)
+}
+
 /// A `RunAttemptTruth` as a client makes it of what it is served.
 fn observed(run: &Value, jobs: &[Value], workflows: &BTreeMap<u64, String>, default_branch: &str) -> RunAttemptTruth {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let instant = |value: &Value| at(value.as_str().unwrap());
-    let ran: Vec<_> = jobs.iter().filter(|job| job["conclusion"] != "skipped").collect();
-    let counted = if ran.is_empty() { jobs.iter().collect() } else { ran };
+    let (_, own) = inherited_and_own(run, jobs);
+    let ran: Vec<_> = own
+        .iter()
+        .copied()
+        .filter(|job| job["conclusion"] != "skipped")
+        .collect();
+    let counted = if ran.is_empty() { own } else { ran };
     let seconds = |from: Timestamp, to: Timestamp| u64::try_from(to.as_second() - from.as_second()).unwrap_or_default();
     let (started_at, updated_at) = (instant(&run["run_started_at"]), instant(&run["updated_at"]));
     let begun = counted.iter().map(|job| instant(&job["started_at"])).min();
@@ -496,6 +519,218 @@ async fn a_run_goes_from_queued_to_completed_and_is_run_again_while_now_moves() 
 
     simulator.set_now(second.run_created_at - seconds(1));
     assert_eq!(status(&simulator, &path).await, 404, "it has not been created");
+}
+
+#[tokio::test]
+async fn about_half_of_the_reruns_of_several_jobs_repeat_the_failed_ones_only() {
+    let simulator = start_with(10, UNLIMITED).await;
+    simulator.set_now(at("2026-12-20T00:00:00Z"));
+    let truth = simulator.run_attempts(at("2026-11-01T00:00:00Z"), at("2026-12-01T00:00:00Z"));
+    let client = client();
+    let of = async |path: &str| one(&client, &simulator, path).await;
+    let (mut whole, mut partial) = (0, 0);
+    for attempt in truth.iter().filter(|attempt| attempt.attempt > 1) {
+        let run = format!("/repos/{}/actions/runs/{}", attempt.repository, attempt.run_id);
+        let path = format!("{run}/attempts/{}", attempt.attempt);
+        let object = of(&path).await;
+        let before = format!("{run}/attempts/{}/jobs", attempt.attempt - 1);
+        let (_, before) = all(&client, &simulator, &before, "jobs").await;
+        let (total, jobs) = all(&client, &simulator, &format!("{path}/jobs"), "jobs").await;
+        assert_eq!(total, jobs.len());
+        let (successful, failed): (Vec<_>, Vec<_>) = before.iter().partition(|job| job["conclusion"] == "success");
+        let (inherited, own) = inherited_and_own(&object, &jobs);
+        if inherited.is_empty() {
+            whole += usize::from(!successful.is_empty() && !failed.is_empty());
+            continue;
+        }
+        partial += 1;
+        let described = |jobs: &[&Value], fields: &[&str]| {
+            let describe = |job: &&Value| fields.iter().map(|field| job[field].to_string()).collect::<Vec<_>>();
+            jobs.iter().map(describe).collect::<Vec<_>>()
+        };
+        let outcome = ["name", "labels", "conclusion", "started_at", "completed_at"];
+        assert_eq!(described(&inherited, &outcome), described(&successful, &outcome));
+        assert_eq!(
+            described(&own, &["name", "labels"]),
+            described(&failed, &["name", "labels"])
+        );
+        for job in &jobs {
+            assert_eq!(job["run_attempt"], attempt.attempt);
+            assert!(before.iter().all(|earlier| earlier["id"] != job["id"]));
+        }
+        let instant = |job: &&Value, field: &str| at(job[field].as_str().unwrap());
+        let first = own.iter().map(|job| instant(job, "started_at")).min().unwrap();
+        let last = own.iter().map(|job| instant(job, "completed_at")).max().unwrap();
+        let queue = first.as_second() - attempt.started_at.as_second();
+        assert_eq!(attempt.queue_seconds, u64::try_from(queue).ok());
+        assert_eq!(attempt.ended_at, last);
+        assert!(attempt.runner_minutes.values().sum::<u64>() <= own.len() as u64 * 6);
+        if of(&run).await["run_attempt"] == attempt.attempt {
+            assert_eq!(
+                all(&client, &simulator, &format!("{run}/jobs?filter=latest"), "jobs")
+                    .await
+                    .1,
+                jobs
+            );
+        }
+    }
+    assert!(whole > 50 && partial > 50, "{whole} whole, {partial} partial");
+    assert!(
+        (whole * 2 / 3..=whole * 3 / 2).contains(&partial),
+        "{whole} whole, {partial} partial"
+    );
+}
+
+#[tokio::test]
+async fn a_partial_rerun_waits_although_its_inherited_jobs_are_completed() {
+    let simulator = start_with(10, UNLIMITED).await;
+    let truth = simulator.run_attempts(at("2026-11-01T00:00:00Z"), at("2026-11-20T00:00:00Z"));
+    let client = client();
+    let mut partial = 0;
+    for attempt in truth
+        .iter()
+        .filter(|attempt| attempt.attempt > 1 && attempt.queue_seconds > Some(1))
+    {
+        simulator.set_now(attempt.started_at + SignedDuration::from_secs(1));
+        let run = format!("/repos/{}/actions/runs/{}", attempt.repository, attempt.run_id);
+        let object = one(&client, &simulator, &run).await;
+        let (_, listed) = all(&client, &simulator, &format!("{run}/jobs"), "jobs").await;
+        let (inherited, own) = inherited_and_own(&object, &listed);
+        partial += usize::from(!inherited.is_empty());
+        let waits = object["status"] != "in_progress" && object["conclusion"].is_null();
+        assert!(waits, "{}", object["status"]);
+        assert!(inherited.iter().all(|job| job["status"] == "completed"));
+        assert!(own.iter().all(|job| job["status"] == "queued"));
+    }
+    assert!(partial > 10, "{partial}");
+}
+
+#[tokio::test]
+async fn links_lead_to_the_repository_by_its_id_and_are_served_as_by_its_name() {
+    const RUNS: &str = "/repos/{owner}/{repo}/actions/runs";
+    let scenario = format!(
+        "{UNLIMITED}forbidden_repositories = ['octo-org/ledger-ui']\ngone_repositories = ['octo-org/pay-mobile']\n\
+         [[fault]]\nroute = '{RUNS}'\non = [3]\nkind = 'server_error'"
+    );
+    let simulator = start_with(10, &scenario).await;
+    let ids: BTreeMap<_, _> = start(10)
+        .await
+        .repositories()
+        .into_iter()
+        .map(|repository| (repository.full_name, repository.id))
+        .collect();
+    let id = ids["octo-org/pay-api"];
+    let by_id = |below: &str| format!("{}/repositories/{id}{below}", simulator.url());
+    let follow = |url: String| client().get(url).bearer_auth(TOKEN).send();
+
+    let query = "created=2026-11-20..2026-11-20";
+    let first = read(&simulator, &format!("{BUSIEST}/actions/runs?{query}&per_page=5")).await;
+    let next = link(&first, "next").unwrap();
+    assert_eq!(next, by_id(&format!("/actions/runs?page=2&per_page=5&{query}")));
+    let by_link = follow(next.clone()).await.unwrap();
+    assert_eq!(
+        link(&by_link, "prev"),
+        Some(by_id(&format!("/actions/runs?page=1&per_page=5&{query}")))
+    );
+    // The third request of the route: an address by id has its faults too.
+    assert_eq!(follow(next).await.unwrap().status(), 500);
+    let by_name = read(&simulator, &format!("{BUSIEST}/actions/runs?{query}&per_page=5&page=2")).await;
+    assert_eq!(header(&by_link, "link"), header(&by_name, "link"));
+    assert_eq!(by_link.text().await.unwrap(), by_name.text().await.unwrap());
+    assert_eq!(simulator.requests().of(RUNS), 4);
+    assert_eq!(simulator.requests().total(), 4);
+
+    let run = &json(&simulator, &format!("{BUSIEST}/actions/runs?per_page=1")).await["workflow_runs"][0];
+    let run = format!("/actions/runs/{}", run["id"]);
+    for below in ["/actions/workflows", "/actions/workflows/ci.yml/runs"] {
+        let list = read(&simulator, &format!("{BUSIEST}{below}?per_page=1")).await;
+        assert_eq!(
+            link(&list, "next"),
+            Some(by_id(&format!("{below}?page=2&per_page=1"))),
+            "{below}"
+        );
+    }
+    let all = [
+        "",
+        "/actions/workflows",
+        "/actions/workflows/ci.yml/runs",
+        &run,
+        &format!("{run}/jobs"),
+        &format!("{run}/jobs?filter=all"),
+        &format!("{run}/attempts/1"),
+        &format!("{run}/attempts/1/jobs"),
+    ];
+    for below in all {
+        let by_id = json(&simulator, &format!("/repositories/{id}{below}")).await;
+        assert_eq!(by_id, json(&simulator, &format!("{BUSIEST}{below}")).await, "{below}");
+    }
+    let token = app::installation_token(&simulator).await;
+    for (id, person, installation) in [
+        (id, 200, 200),
+        (ids["octo-labs/web-shop"], 200, 404),
+        (ids["octo-org/ledger-ui"], 403, 403),
+        (ids["octo-org/pay-mobile"], 404, 404),
+        (1, 404, 404),
+    ] {
+        let path = format!("/repositories/{id}/actions/runs");
+        let before = simulator.requests().of(RUNS);
+        assert_eq!(status(&simulator, &path).await, person, "{id}");
+        assert_eq!(app::get(&simulator, &path, &token).await.status(), installation, "{id}");
+        assert_eq!(simulator.requests().of(RUNS), before + 2, "{id}");
+    }
+    for nothing in ["/repositories", "/repositories/", "/repositories/pay-api"] {
+        assert_eq!(status(&simulator, nothing).await, 404, "{nothing}");
+    }
+    assert_eq!(simulator.requests().of("unknown"), 3);
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_matrix_are_linked_by_id() {
+    let simulator = start_with(10, UNLIMITED).await;
+    let truth = simulator.run_attempts(at("2026-11-01T00:00:00Z"), at("2026-11-20T00:00:00Z"));
+    let matrix = truth
+        .iter()
+        .find(|attempt| attempt.runner_minutes.values().sum::<u64>() >= 105 && attempt.duration_seconds < 3600)
+        .unwrap();
+    let below = format!("actions/runs/{}/attempts/{}/jobs", matrix.run_id, matrix.attempt);
+    let path = format!("/repos/{}/{below}?per_page=100", matrix.repository);
+    let next = link(&read(&simulator, &path).await, "next").unwrap();
+    let expected = format!("/repositories/{}/{below}?page=2&per_page=100", matrix.repository_id);
+    assert_eq!(next, format!("{}{expected}", simulator.url()));
+    assert!(!json(&simulator, &expected).await["jobs"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn lists_lag_behind_and_the_run_itself_does_not() {
+    let simulator = start_with(10, &format!("{UNLIMITED}list_lag_seconds = 90")).await;
+    let runs = simulator.runs(at("2026-11-20T12:00:00Z"), at("2026-11-21T00:00:00Z"));
+    let run = runs.iter().find(|run| run.repository == "octo-org/pay-api").unwrap();
+    let path = format!("{BUSIEST}/actions/runs/{}", run.run_id);
+    let workflow = {
+        simulator.set_now(run.created_at);
+        json(&simulator, &path).await["workflow_id"].clone()
+    };
+    let lists = [
+        format!("{BUSIEST}/actions/runs?"),
+        format!("{BUSIEST}/actions/runs?created=2026-11-20&"),
+        format!("{BUSIEST}/actions/runs?created={}&", run.created_at),
+        format!("{BUSIEST}/actions/workflows/{workflow}/runs?"),
+    ];
+    for (seconds, is_listed) in [(0, false), (89, false), (90, true)] {
+        simulator.set_now(run.created_at + SignedDuration::from_secs(seconds));
+        assert_eq!(status(&simulator, &path).await, 200);
+        for list in &lists {
+            let page = json(&simulator, &format!("{list}per_page=100")).await;
+            let listed = page["workflow_runs"].as_array().unwrap();
+            assert_eq!(
+                listed.iter().any(|listed| listed["id"] == run.run_id),
+                is_listed,
+                "{list}"
+            );
+        }
+        let exactly = count(&simulator, &run.created_at.to_string()).await;
+        assert_eq!(exactly > 0, is_listed, "the total knows as much as the list");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use uptake_simulator::{Settings, Simulator, SimulatorError, TOKEN};
 
+use crate::app;
 use crate::client::{SEATS, SEATS_ROUTE, TODAY, client, get, graphql, header, link, start, start_with, status};
 
 #[tokio::test]
@@ -67,6 +68,26 @@ async fn an_unchanged_page_is_304_and_free() {
         .await
         .unwrap();
     assert_eq!(changed.status(), 200);
+}
+
+#[tokio::test]
+async fn a_tag_belongs_to_the_token_it_was_given_to() {
+    let simulator = start(10).await;
+    let path = "/orgs/octo-org/repos";
+    let (one, other) = (
+        app::installation_token(&simulator).await,
+        app::installation_token(&simulator).await,
+    );
+    let first = app::get(&simulator, path, &one).await;
+    let tag = header(&first, "etag");
+    let foreign = app::get(&simulator, path, &other).await;
+    assert_ne!(header(&foreign, "etag"), tag);
+    assert_eq!(first.bytes().await.unwrap(), foreign.bytes().await.unwrap());
+    for (token, expected) in [(one.as_str(), 304), (&other, 200), (TOKEN, 200)] {
+        let url = format!("{}{path}", simulator.url());
+        let again = client().get(url).bearer_auth(token).header("if-none-match", &tag);
+        assert_eq!(again.send().await.unwrap().status(), expected);
+    }
 }
 
 #[tokio::test]

@@ -259,7 +259,12 @@ impl GitHub {
     pub fn runs_in(&self, name: &RepositoryName, slice: Slice) -> Url {
         with_query(
             self.at(&name.path(&["actions", "runs"])),
-            &[("created", &slice.created()), ("per_page", PER_PAGE)],
+            &[
+                ("created", &slice.created()),
+                // They are not used, and change with what they are about.
+                ("exclude_pull_requests", "true"),
+                ("per_page", PER_PAGE),
+            ],
         )
     }
 
@@ -303,15 +308,9 @@ impl GitHub {
         Ok(page)
     }
 
-    /// Forgets that the first page of a slice was read: the slice is read otherwise.
-    pub fn forget_runs_page(&self, name: &RepositoryName, slice: Slice) {
-        self.http.forget_pages(self.runs_in(name, slice).as_str());
-    }
-
-    /// Forgets that pages of a repository's runs were read: not all they hold was recorded.
-    pub fn forget_runs_pages(&self, name: &RepositoryName) {
-        self.http
-            .forget_pages(self.at(&name.path(&["actions", "runs"])).as_str());
+    /// Forgets that a page of runs was read: not all it holds was dealt with.
+    pub fn forget_runs_page(&self, url: &Url) {
+        self.http.forget_page(url);
     }
 
     /// A run as it stands now.
@@ -494,7 +493,7 @@ mod tests {
         for (json, reason) in [
             ("{}", "missing field `id`"),
             (r#"{"id":"x"}"#, "invalid type"),
-            (r#"{"id":1,"created_at":"yesterday"}"#, "yesterday"),
+            (r#"{"id":1,"created_at":"yesterday"}"#, "failed to parse"),
             (
                 r#"{"id":1,"created_at":"2026-11-20T06:00:00Z","status":"completed"}"#,
                 "no conclusion",

@@ -51,6 +51,9 @@ impl Budget {
 
     /// Waits until a request may be sent, and counts it; fails at once when that is past the deadline.
     pub(super) async fn admit(&self, route: &Route, clock: &dyn Clock, deadline: Deadline) -> Result<(), ApiError> {
+        if deadline.remaining().is_some_and(|left| left.is_zero()) {
+            return Err(ApiError::DeadlineReached { route: route.template });
+        }
         loop {
             let wait = self
                 .state(route.resource)

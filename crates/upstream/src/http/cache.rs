@@ -101,10 +101,6 @@ impl PageCache {
         Ok(())
     }
 
-    pub(super) fn forget_all(&mut self, prefix: &str) {
-        self.pages.retain(|url, _| !url.starts_with(prefix));
-    }
-
     pub(super) fn forget(&mut self, url: &str) {
         self.pages.remove(url);
     }

@@ -231,9 +231,9 @@ impl Http {
         self.budget.limit(resource)
     }
 
-    /// Forgets the pages whose addresses begin so.
-    pub fn forget_pages(&self, prefix: &str) {
-        self.cache().forget_all(prefix);
+    /// Forgets a page, so that it comes whole the next time.
+    pub fn forget_page(&self, url: &Url) {
+        self.cache().forget(url.as_str());
     }
 
     /// Starts from pages kept by an earlier invocation.
