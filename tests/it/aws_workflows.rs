@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
-use uptake_domain::calendar::{HOUR, day_of, start_of, start_of_hour};
+use uptake_domain::calendar::{HOUR, Window, day_of, start_of, start_of_hour};
 use uptake_simulator::RunAttemptTruth;
 
 use crate::actions::{at, expected, expected_counters, ids, team, without_address};
@@ -176,12 +176,17 @@ fn points_of(values: Values, statistic: &str) -> Points {
     points.collect()
 }
 
-/// What the counters must say, once each. Days that are not over have no figures by repository.
-fn counters(truth: &[RunAttemptTruth], to: Timestamp) -> Values {
-    let is_over = |series: &str, window: Timestamp| !series.contains(" Repository=") || window + HOUR * 24 <= to;
+/// Whether all of the day that begins so was looked at, and is over: others have no figures by repository.
+fn is_whole(day: Timestamp, looked: Window) -> bool {
+    looked.from <= day && day + HOUR * 24 <= looked.to
+}
+
+/// What the counters must say, once each.
+fn counters(truth: &[RunAttemptTruth], looked: Window) -> Values {
+    let is_told = |series: &str, window: Timestamp| !series.contains(" Repository=") || is_whole(window, looked);
     let counters = expected_counters(truth).into_iter();
     counters
-        .filter(|((series, window), _)| is_over(series, *window))
+        .filter(|((series, window), _)| is_told(series, *window))
         .map(|(key, count)| (key, vec![number(count)]))
         .collect()
 }
@@ -190,13 +195,13 @@ fn counters(truth: &[RunAttemptTruth], to: Timestamp) -> Values {
 fn distribution(
     name: &str,
     truth: &[RunAttemptTruth],
-    to: Timestamp,
+    looked: Window,
     value: impl Fn(&RunAttemptTruth) -> Option<f64>,
 ) -> Values {
     let mut values = Values::new();
     for attempt in truth {
         let (hour, day) = (start_of_hour(attempt.ended_at), start_of(day_of(attempt.ended_at)));
-        let by_repository = (day + HOUR * 24 <= to).then(|| (format!("{name} Repository={}", attempt.repository), day));
+        let by_repository = is_whole(day, looked).then(|| (format!("{name} Repository={}", attempt.repository), day));
         let by_team = (format!("{name} Team={}", team(&attempt.repository)), hour);
         for key in [(name.to_owned(), hour), by_team].into_iter().chain(by_repository) {
             values.entry(key).or_default().extend(value(attempt));
@@ -246,10 +251,10 @@ fn assert_events(deployment: &Deployment, truth: &[RunAttemptTruth]) {
 }
 
 /// Asserts that the counters, read so, say what the truth says, and nothing where it says nothing.
-fn assert_counters(deployment: &Deployment, truth: &[RunAttemptTruth], statistic: &str, to: Timestamp) {
+fn assert_counters(deployment: &Deployment, truth: &[RunAttemptTruth], statistic: &str, looked: Window) {
     let from = start_of(day_of(truth[0].ended_at));
-    let told = points(deployment, &COUNTERS, statistic, from, to);
-    let expected = points_of(counters(truth, to), statistic);
+    let told = points(deployment, &COUNTERS, statistic, from, looked.to);
+    let expected = points_of(counters(truth, looked), statistic);
     for (key, count) in &expected {
         assert_eq!(told.get(key), Some(count), "{statistic} of {key:?}");
     }
@@ -269,9 +274,9 @@ fn assert_counters(deployment: &Deployment, truth: &[RunAttemptTruth], statistic
 }
 
 /// Asserts that a distribution, read so, is that of the truth: each series of its own, or all in one as moto has it.
-fn assert_distribution(deployment: &Deployment, name: &str, values: Values, statistic: &str, to: Timestamp) {
+fn assert_distribution(deployment: &Deployment, name: &str, values: Values, statistic: &str, looked: Window) {
     let first = values.keys().map(|(_, window)| *window).min().unwrap();
-    let told = points(deployment, &[name], statistic, start_of(day_of(first)), to);
+    let told = points(deployment, &[name], statistic, start_of(day_of(first)), looked.to);
     assert_points(&told, &points_of(values, statistic), statistic);
 }
 
@@ -288,14 +293,14 @@ fn assert_points(told: &Points, expected: &Points, statistic: &str) {
 }
 
 /// Asserts that the success rates of teams stand, over hours that were published more than once.
-fn assert_success_rates_stand(deployment: &Deployment, truth: &[RunAttemptTruth], to: Timestamp) {
+fn assert_success_rates_stand(deployment: &Deployment, truth: &[RunAttemptTruth], looked: Window) {
     let by_team = |mut points: Points| {
         points.retain(|(series, _), _| series.contains(" Team="));
         points
     };
     let from = start_of(day_of(truth[0].ended_at));
-    let told = points(deployment, &["SuccessRate"], "Average", from, to);
-    let expected = points_of(distribution("SuccessRate", truth, to, verdict), "Average");
+    let told = points(deployment, &["SuccessRate"], "Average", from, looked.to);
+    let expected = points_of(distribution("SuccessRate", truth, looked, verdict), "Average");
     assert_points(&by_team(told), &by_team(expected), "Average");
 }
 
@@ -328,26 +333,27 @@ async fn hours_on_aws_end_with_one_log_event_an_attempt_and_counters_that_repeat
     let to = start_of_hour(deployment.now);
     let first = to - HOUR * 27;
     let since = first - HOUR * 24;
+    let (by_first, by_now) = (Window { from: since, to: first }, Window { from: since, to });
     let mut answers = offer(&deployment, &function, &[first]).await;
     let early = truth(&deployment, since, first);
     assert!(early.len() > 10, "{}", early.len());
     assert_eq!(stored(&answers), early.len() as u64);
     assert_events(&deployment, &early);
-    assert_counters(&deployment, &early, "Sum", first);
-    let durations = distribution("RunDuration", &early, first, |attempt| {
+    assert_counters(&deployment, &early, "Sum", by_first);
+    let durations = distribution("RunDuration", &early, by_first, |attempt| {
         Some(number(attempt.duration_seconds))
     });
-    assert_distribution(&deployment, "RunDuration", durations.clone(), "SampleCount", first);
-    assert_distribution(&deployment, "RunDuration", durations, "Average", first);
-    let rates = distribution("SuccessRate", &early, first, verdict);
-    assert_distribution(&deployment, "SuccessRate", rates, "Average", first);
+    assert_distribution(&deployment, "RunDuration", durations.clone(), "SampleCount", by_first);
+    assert_distribution(&deployment, "RunDuration", durations, "Average", by_first);
+    let rates = distribution("SuccessRate", &early, by_first, verdict);
+    assert_distribution(&deployment, "SuccessRate", rates, "Average", by_first);
 
     let later = [first + HOUR, first + HOUR * 2, first + HOUR * 3, to];
     answers.extend(offer(&deployment, &function, &later).await);
     let all = truth(&deployment, since, to);
     assert_eq!(stored(&answers), all.len() as u64);
     assert_events(&deployment, &all);
-    assert_counters(&deployment, &all, "Maximum", to);
+    assert_counters(&deployment, &all, "Maximum", by_now);
 
     let again = function.invoke(json!({"scheduled_time": to})).await.unwrap();
     assert_eq!(again["status"], "nothing_to_do", "{again}");
@@ -362,8 +368,8 @@ async fn hours_on_aws_end_with_one_log_event_an_attempt_and_counters_that_repeat
         answers.push(replaced);
     }
     assert_events(&deployment, &all);
-    assert_counters(&deployment, &all, "Maximum", to);
-    assert_success_rates_stand(&deployment, &early, first);
+    assert_counters(&deployment, &all, "Maximum", by_now);
+    assert_success_rates_stand(&deployment, &early, by_first);
 
     let written = function.written();
     assert!(written.contains(r#""status":"nothing_to_do""#), "{written}");

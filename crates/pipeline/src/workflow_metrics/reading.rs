@@ -311,14 +311,17 @@ impl OneRepository<'_> {
         needed_from: Option<Timestamp>,
     ) -> Result<SliceEnd, Unread> {
         let Reader { github, deadline, .. } = *self.reader;
-        // What changed since it was last read tells nothing to whoever was not there, or did not look as closely.
-        let keep_tag = keep_tag && !self.looks_further_back && self.before.relisted_to.is_some();
+        // That nothing changed tells nothing to whoever was not there before, or did not look as closely.
+        let is_first_reading = self.looks_further_back || self.before.relisted_to.is_none();
         for _ in 0..MOST_READINGS {
             self.runs.clear();
             let mut totals = BTreeSet::new();
             let mut next = Some(github.runs_in(name, slice));
             let mut read = 0;
             while let Some(url) = next.take() {
+                if keep_tag && is_first_reading {
+                    github.forget_runs_page(&url);
+                }
                 if keep_tag {
                     self.pages.push(url.clone());
                 }
