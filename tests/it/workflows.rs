@@ -63,8 +63,9 @@ async fn live_through(seed: u64, deliveries: Vec<Delivery>) {
     let start = at("2026-10-12T00:00:00Z");
     let since = start - HOUR * 24;
     let actions = Actions::small(50, seed, "").await;
-    // Longer than this without one that lives, and CloudWatch would take no more.
-    let longest_silence = HOUR * (13 * 24);
+    // Longer than this without one that lives, and CloudWatch would not take all: its fourteen days reach back to the
+    // beginning of a day, in which a re-run ended that is found a day later.
+    let longest_silence = HOUR * (11 * 24);
     let (mut now, mut last_alive) = (start, start);
     actions
         .deliver(&Trigger::at(start), start, &actions.folder)

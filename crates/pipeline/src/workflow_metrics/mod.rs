@@ -678,6 +678,13 @@ fn explain(published: Published) -> Vec<String> {
             published.too_old
         ));
     }
+    if published.days_too_old > 0 {
+        notes.push(format!(
+            "what is new of {} days that began more than 14 days ago is missing in their figures by repository: CloudWatch \
+             takes them at the beginning of their day",
+            published.days_too_old
+        ));
+    }
     let rejected = published.rejected;
     if rejected.total() > 0 {
         notes.push(format!(

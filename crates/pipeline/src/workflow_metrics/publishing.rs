@@ -49,6 +49,8 @@ pub(super) struct Published {
     pub(super) rejected: RejectedEvents,
     /// Attempts that ended too long ago.
     pub(super) too_old: u64,
+    /// Days that began too long ago for what is new in their figures by repository.
+    pub(super) days_too_old: u64,
 }
 
 impl Publisher<'_> {
@@ -123,7 +125,7 @@ impl Publisher<'_> {
         }
         let all: Vec<&RunAttempt> = attempts.iter().collect();
         let count = all.len() as u64;
-        if of_day.to <= self.complete_to && !self.is_too_old(of_day.from) {
+        if of_day.to <= self.complete_to {
             // Only what changed: CloudWatch asks its price for every hour in which a series is written.
             let mut counts: BTreeMap<&String, u64> = whole.iter().map(|name| (name, 0)).collect();
             for attempt in attempts {
@@ -144,13 +146,19 @@ impl Publisher<'_> {
                 repositories: &changed,
                 ..around
             };
-            data.extend(day_data(day, &of_changed, around_changed));
+            // The day's datum stands at its beginning, which is too old before its last hours are.
+            let is_too_old = self.is_too_old(of_day.from);
+            if is_too_old {
+                published.days_too_old += u64::from(!of_changed.is_empty());
+            } else {
+                data.extend(day_data(day, &of_changed, around_changed));
+            }
             marks
                 .repositories
                 .extend(counts.into_iter().map(|(name, count)| (name.clone(), count)));
             // What was in use on an earlier day nobody knows any more.
             let is_last = of_day.to > self.complete_to - HOUR * 24;
-            if is_last && !marks.workflows {
+            if is_last && !is_too_old && !marks.workflows {
                 let inactive_after = self.config.inactive_after;
                 data.extend(workflow_data(day, &self.workflows, inactive_after, around));
                 marks.workflows = true;
