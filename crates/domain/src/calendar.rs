@@ -112,6 +112,11 @@ pub fn start_of_hour(instant: Timestamp) -> Timestamp {
     midnight + SignedDuration::from_hours(instant.duration_since(midnight).as_hours())
 }
 
+/// The hour of the UTC day an instant falls into, from 0.
+pub fn hour_of_day(instant: Timestamp) -> i8 {
+    instant.to_zoned(TimeZone::UTC).hour()
+}
+
 /// The beginnings of the whole hours from `from` to `to`, both of which begin one.
 pub fn hours(from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> {
     std::iter::successors(Some(from), |hour| Some(*hour + HOUR)).take_while(move |hour| *hour < to)

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::{HOUR, Window, day_of, start_of, start_of_hour};
+use crate::calendar::{HOUR, Window, day_of, hour_of_day, start_of, start_of_hour};
 use crate::run::RunAttempt;
 use crate::run_figures::Totals;
 
@@ -42,7 +42,7 @@ impl DayFigures {
         let mut figures = Self::default();
         let mut workflows: BTreeMap<(&str, u64), WorkflowFigures> = BTreeMap::new();
         for attempt in attempts {
-            let hour = attempt.ended_at.to_zoned(jiff::tz::TimeZone::UTC).hour();
+            let hour = hour_of_day(attempt.ended_at);
             let teams = figures.hours.entry(hour).or_default();
             teams.entry(attempt.team.clone()).or_default().count(attempt);
             let workflow = workflows

@@ -83,6 +83,7 @@ pub async fn collect(
         ports,
         logs,
         trigger,
+        window: trigger.hours()?,
         deadline: invocation.deadline.less(TIME_TO_PUBLISH),
     };
     let mut outcome = collection.run().await?;
@@ -98,6 +99,7 @@ struct Collection<'a> {
     ports: Ports<'a>,
     logs: &'a dyn Logs,
     trigger: &'a Trigger,
+    window: Window,
     /// Reading ends by then.
     deadline: Deadline,
 }
@@ -199,7 +201,7 @@ struct Read {
 
 impl Collection<'_> {
     async fn run(&self) -> Result<Outcome, PipelineError> {
-        let Window { from, .. } = self.trigger.hours()?;
+        let Window { from, .. } = self.window;
         if from > self.ports.clock.now() {
             return Err(PipelineError::Future(from));
         }
@@ -216,7 +218,7 @@ impl Collection<'_> {
     }
 
     async fn offer(&self, past_due: bool, figures: &mut Figures) -> Result<Outcome, PipelineError> {
-        let window = self.trigger.hours()?;
+        let window = self.window;
         let mut outcome = Outcome {
             function: FUNCTION,
             status: Status::NothingToDo,
@@ -411,8 +413,7 @@ impl Collection<'_> {
     }
 
     fn again(&self) -> Option<Window> {
-        let window = self.trigger.hours().ok();
-        window.filter(|_| self.trigger.replace)
+        self.trigger.replace.then_some(self.window)
     }
 
     /// Reads every repository, several side by side, the one that is furthest behind first: what a deadline cut today

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use uptake_domain::calendar::{HOUR, Window, day_of, hours, start_of};
+use uptake_domain::calendar::{HOUR, Window, day_of, hour_of_day, hours, start_of};
 use uptake_domain::log_groups::{stream_name, weekly_group};
 use uptake_domain::run::{AttemptId, RunAttempt};
 use uptake_domain::run_figures::{Span, Surroundings, WorkflowUse, day_data, hour_data, workflow_data};
@@ -238,8 +238,4 @@ impl Publisher<'_> {
         let last = day_of(self.to - SignedDuration::from_secs(1));
         day_of(from).series(1.day()).take_while(move |day| *day <= last)
     }
-}
-
-fn hour_of_day(hour: Timestamp) -> i8 {
-    hour.to_zoned(jiff::tz::TimeZone::UTC).hour()
 }

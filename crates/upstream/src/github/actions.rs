@@ -1,6 +1,5 @@
 //! Repositories of an organisation, their workflows, runs, run attempts and jobs.
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,7 +10,6 @@ use url::Url;
 use crate::clock::Deadline;
 use crate::error::ApiError;
 use crate::github::{GitHub, Owner, PER_PAGE};
-use crate::http::retry::Verdict;
 use crate::http::{Answer, Call, Keep, Resource, Route};
 
 const GRANT: &str = "grant the token repo (a classic one) or Actions: read and Metadata: read (a fine-grained one or the App), and let it reach this repository";
@@ -209,8 +207,15 @@ impl GitHub {
     /// One repository.
     pub async fn repository(&self, name: &RepositoryName, deadline: Deadline) -> Result<Repository, ApiError> {
         let url = self.at(&name.path(&[]));
-        self.send(&name.owner, &REPOSITORY, url, Call::Get(Keep::Body), deadline, json)
-            .await
+        self.send(
+            &name.owner,
+            &REPOSITORY,
+            url,
+            Call::Get(Keep::Body),
+            deadline,
+            Answer::json,
+        )
+        .await
     }
 
     /// The workflows of a repository, switched off ones included.
@@ -250,7 +255,7 @@ impl GitHub {
         let url = self.at(&name.path(&["actions", "workflows", &id, "runs"]));
         let url = with_query(url, &[("per_page", "1")]);
         let page: Page = self
-            .send(&name.owner, &WORKFLOW_RUNS, url, ONCE, deadline, json)
+            .send(&name.owner, &WORKFLOW_RUNS, url, ONCE, deadline, Answer::json)
             .await?;
         Ok(page.workflow_runs.first().and_then(|run| run.created_at))
     }
@@ -287,7 +292,7 @@ impl GitHub {
             if answer.is_unchanged && keep_tag {
                 return Ok(RunsPage::Unchanged { next });
             }
-            let page: Page = json(answer)?;
+            let page: Page = answer.json()?;
             Ok(RunsPage::Read {
                 total: page.total_count,
                 runs: page.workflow_runs,
@@ -316,7 +321,7 @@ impl GitHub {
     /// A run as it stands now.
     pub async fn run(&self, name: &RepositoryName, run_id: u64, deadline: Deadline) -> Result<Box<RawValue>, ApiError> {
         let url = self.at(&name.path(&["actions", "runs", &run_id.to_string()]));
-        self.send(&name.owner, &RUN, url, ONCE, deadline, json).await
+        self.send(&name.owner, &RUN, url, ONCE, deadline, Answer::json).await
     }
 
     /// A run as an earlier attempt left it.
@@ -329,7 +334,8 @@ impl GitHub {
     ) -> Result<Box<RawValue>, ApiError> {
         let (run_id, attempt) = (run_id.to_string(), attempt.to_string());
         let url = self.at(&name.path(&["actions", "runs", &run_id, "attempts", &attempt]));
-        self.send(&name.owner, &RUN_ATTEMPT, url, ONCE, deadline, json).await
+        self.send(&name.owner, &RUN_ATTEMPT, url, ONCE, deadline, Answer::json)
+            .await
     }
 
     /// The jobs of an attempt, and whether all of them are done.
@@ -357,7 +363,7 @@ impl GitHub {
         let (run_id, attempt) = (run_id.to_string(), attempt.to_string());
         let path = name.path(&["actions", "runs", &run_id, "attempts", &attempt, "jobs"]);
         let read = |answer: &Answer| {
-            let page: Page = json(answer)?;
+            let page: Page = answer.json()?;
             Ok((page, answer.links()))
         };
         let fetch = |url| self.send(&name.owner, &JOBS, url, ONCE, deadline, read);
@@ -383,14 +389,6 @@ impl GitHub {
 fn with_query(mut url: Url, pairs: &[(&str, &str)]) -> Url {
     url.query_pairs_mut().extend_pairs(pairs);
     url
-}
-
-fn json<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, Verdict> {
-    decode(&answer.body).map_err(Verdict::passing)
-}
-
-fn decode<T: for<'de> Deserialize<'de>>(body: &Bytes) -> Result<T, &'static str> {
-    serde_json::from_slice(body).map_err(|_| "the body is not the JSON it should be")
 }
 
 /// Understands one run, or says why not. The reason may quote the record: it goes where the record goes.

@@ -12,7 +12,6 @@ use tokio::sync::Mutex;
 use crate::clock::Deadline;
 use crate::error::ApiError;
 use crate::github::{Identity, Owner};
-use crate::http::retry::Verdict;
 use crate::http::{Answer, Call, Http, Keep, Request, Resource, Route};
 
 /// A JWT may live ten minutes and be dated a minute back against clock skew
@@ -145,7 +144,7 @@ impl App {
             token: token.clone(),
             call: Call::Get(Keep::Body),
         };
-        let installation: Installation = http.send(&find, deadline, json).await?;
+        let installation: Installation = http.send(&find, deadline, Answer::json).await?;
         let id = installation.id.to_string();
         let create = Request {
             route: &ACCESS_TOKEN,
@@ -153,7 +152,7 @@ impl App {
             token,
             call: Call::Post("{}".to_owned()),
         };
-        http.send(&create, deadline, json).await
+        http.send(&create, deadline, Answer::json).await
     }
 
     fn jwt(&self, now: Timestamp) -> Result<SecretString, ApiError> {
@@ -172,8 +171,4 @@ impl App {
             .map(SecretString::from)
             .map_err(|_| ApiError::Configuration("the GitHub App's private key cannot sign".to_owned()))
     }
-}
-
-fn json<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, Verdict> {
-    serde_json::from_slice(&answer.body).map_err(|_| Verdict::passing("the body is not the JSON it should be"))
 }

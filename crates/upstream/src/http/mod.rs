@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, LINK, RETRY_AFTER};
 use reqwest::{Method, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::clock::{Clock, Deadline};
@@ -147,6 +148,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The body as JSON; one that cannot be read was cut in transit.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Verdict> {
+        serde_json::from_slice(&self.body).map_err(|_| Verdict::passing("the body is not the JSON it should be"))
+    }
+
     /// The pages it links to.
     pub fn links(&self) -> Links {
         self.link.as_deref().map(link::parse).unwrap_or_default()
