@@ -2,6 +2,8 @@
 
 pub mod calendar;
 pub mod catalogue;
+pub mod copilot_usage;
+pub mod directory;
 pub mod groups;
 pub mod log_groups;
 pub mod metric_price;
@@ -16,4 +18,5 @@ pub mod seat;
 pub mod seat_figures;
 pub mod seats_csv;
 pub mod seats_digest;
+pub mod tables;
 pub mod wording;
