@@ -19,6 +19,8 @@ pub const MOST_VALUES: usize = 150;
 pub enum Namespace {
     /// `Uptake/Copilot`: GitHub Copilot seats.
     Copilot,
+    /// `Uptake/M365`: Microsoft 365 Copilot licences.
+    M365,
     /// `Uptake/Pipeline`: how Uptake itself is doing.
     Pipeline,
     /// `Uptake/Workflows`: GitHub Actions workflow runs.
@@ -30,6 +32,7 @@ impl Namespace {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Copilot => "Uptake/Copilot",
+            Self::M365 => "Uptake/M365",
             Self::Pipeline => "Uptake/Pipeline",
             Self::Workflows => "Uptake/Workflows",
         }
@@ -45,6 +48,8 @@ pub enum Unit {
     Percent,
     /// A duration in seconds.
     Seconds,
+    /// Neither of these: points of a score, a sum of money.
+    None,
 }
 
 impl Unit {
@@ -54,6 +59,7 @@ impl Unit {
             Self::Count => "Count",
             Self::Percent => "Percent",
             Self::Seconds => "Seconds",
+            Self::None => "None",
         }
     }
 }
@@ -98,6 +104,8 @@ pub enum Dimension {
     Repository,
     /// How a run attempt ended, in GitHub's word.
     Conclusion,
+    /// A department of the directory.
+    Department,
 }
 
 impl Dimension {
@@ -109,6 +117,7 @@ impl Dimension {
             Self::Function => "Function",
             Self::Repository => "Repository",
             Self::Conclusion => "Conclusion",
+            Self::Department => "Department",
         }
     }
 }
@@ -238,6 +247,8 @@ const BY_TEAM: &[&[Dimension]] = &[&[], &[Dimension::Team]];
 const BY_TEAM_AND_CONCLUSION: &[&[Dimension]] = &[&[], &[Dimension::Team], &[Dimension::Conclusion]];
 const BY_TEAM_AND_REPOSITORY: &[&[Dimension]] = &[&[], &[Dimension::Team], &[Dimension::Repository]];
 const BY_REPOSITORY: &[&[Dimension]] = &[&[Dimension::Repository]];
+/// The dimension sets of a metric of Microsoft 365 licences.
+const BY_DEPARTMENT: &[&[Dimension]] = &[&[], &[Dimension::Department]];
 /// The dimension set of a metric about Uptake itself.
 const BY_FUNCTION: &[&[Dimension]] = &[&[Dimension::Function]];
 
@@ -283,6 +294,20 @@ const fn by_repository(hourly: &'static MetricSpec, description: &'static str) -
         period_seconds: DAILY,
         description,
         internal: hourly.internal,
+    }
+}
+
+/// A daily count of people in the directory.
+const fn licenses(name: &'static str, description: &'static str) -> MetricSpec {
+    MetricSpec {
+        namespace: Namespace::M365,
+        name,
+        unit: Unit::Count,
+        statistic: Statistic::Maximum,
+        dimensions: BY_DEPARTMENT,
+        period_seconds: DAILY,
+        description,
+        internal: false,
     }
 }
 
@@ -349,14 +374,14 @@ pub static RECORDS_QUARANTINED: MetricSpec = pipeline(
     "RecordsQuarantined",
     Unit::Count,
     Statistic::Maximum,
-    "Upstream records that could not be understood; their bytes are kept under state/quarantine.",
+    "Upstream records that could not be understood; their bytes are kept, under state/quarantine or in `silver_rejected`.",
 );
 /// Requests sent.
 pub static UPSTREAM_REQUESTS: MetricSpec = pipeline(
     "UpstreamRequests",
     Unit::Count,
     Statistic::Maximum,
-    "HTTP requests the invocation sent to GitHub, retries and unchanged pages included.",
+    "HTTP requests the invocation sent to GitHub or Microsoft, retries and unchanged pages included.",
 );
 /// Rate budget.
 pub static RATE_BUDGET_LEFT: MetricSpec = pipeline(
@@ -541,6 +566,77 @@ pub static INACTIVE_WORKFLOWS: MetricSpec = MetricSpec {
     )
 };
 
+/// People of the directory.
+pub static USERS: MetricSpec = licenses(
+    "Users",
+    "People in the directory who have not departed, with or without a licence.",
+);
+/// People with a licence.
+pub static LICENSES: MetricSpec = licenses(
+    "Licenses",
+    "People with at least one Microsoft 365 Copilot service plan in force on the day.",
+);
+/// Licences in use.
+pub static LICENSES_ACTIVE: MetricSpec = licenses(
+    "LicensesActive",
+    "Licences with any Copilot use on one of the 30 dates that end with the newest usage report.",
+);
+/// Licences not used enough.
+pub static LICENSES_UNDERUTILIZED: MetricSpec = licenses(
+    "LicensesUnderutilized",
+    "Licences held for `UPTAKE_NEW_LICENSE_DAYS` days or more whose usage score is `UPTAKE_UNDERUTILIZED_THRESHOLD` or less.",
+);
+/// Licences too new to judge.
+pub static LICENSES_NEW: MetricSpec = licenses(
+    "LicensesNew",
+    "Licences held for fewer than `UPTAKE_NEW_LICENSE_DAYS` days, whatever their score.",
+);
+/// How much licences are used.
+pub static USAGE_SCORE: MetricSpec = MetricSpec {
+    unit: Unit::None,
+    statistic: Statistic::Average,
+    ..licenses(
+        "UsageScore",
+        "Usage scores, 0 to 100, of all licences: a distribution, for the mean and any percentile. No value without licences.",
+    )
+};
+/// What licences not used enough cost.
+pub static IDLE_LICENSE_COST: MetricSpec = MetricSpec {
+    unit: Unit::None,
+    ..licenses(
+        "IdleLicenseCost",
+        "Underutilised licences times `UPTAKE_LICENSE_PRICE`, in the currency and for the time that price is given for. Not published where no price is set.",
+    )
+};
+/// Age of the newest report.
+pub static USAGE_REPORT_AGE: MetricSpec = pipeline(
+    "UsageReportAge",
+    Unit::Seconds,
+    Statistic::Maximum,
+    "Seconds from the end of the day up to which the newest Copilot usage report tells to the end of the day it is collected for.",
+);
+/// Whether that is too old.
+pub static STALE_REPORTS: MetricSpec = pipeline(
+    "StaleReports",
+    Unit::Count,
+    Statistic::Maximum,
+    "1 when the newest Copilot usage report is more than 48 hours old and therefore kept out of gold, else 0.",
+);
+/// Whether names are concealed.
+pub static CONCEALED_NAMES: MetricSpec = pipeline(
+    "ConcealedNames",
+    Unit::Count,
+    Statistic::Maximum,
+    "1 when the tenant conceals names in its usage reports, so that nothing can be collected until an administrator shows them; else 0.",
+);
+/// Checks that did not pass.
+pub static CHECKS_FAILED: MetricSpec = pipeline(
+    "ChecksFailed",
+    Unit::Count,
+    Statistic::Maximum,
+    "Data-quality checks of the collection that ended with WARN or FAIL; `gold_copilot_dq_results` says which.",
+);
+
 /// The whole catalogue, in the order of `dashboards/metrics.json`: by namespace, then by name, then by period.
 pub static ALL: &[&MetricSpec] = &[
     &SEATS,
@@ -549,18 +645,29 @@ pub static ALL: &[&MetricSpec] = &[
     &SEATS_IDLE,
     &SEATS_NEVER_USED,
     &SEATS_PENDING_CANCELLATION,
+    &IDLE_LICENSE_COST,
+    &LICENSES,
+    &LICENSES_ACTIVE,
+    &LICENSES_NEW,
+    &LICENSES_UNDERUTILIZED,
+    &USAGE_SCORE,
+    &USERS,
     &ATTEMPTS_PENDING,
     &ATTEMPTS_TOO_OLD,
+    &CHECKS_FAILED,
     &COLLECTIONS_COMPLETED,
     &COLLECTIONS_INCOMPLETE,
+    &CONCEALED_NAMES,
     &LOG_EVENTS_REJECTED,
     &MAILS_IN_DOUBT,
     &MAILS_REFUSED,
     &MAILS_SENT,
     &RATE_BUDGET_LEFT,
     &RECORDS_QUARANTINED,
+    &STALE_REPORTS,
     &TRIGGERS_PAST_DUE,
     &UPSTREAM_REQUESTS,
+    &USAGE_REPORT_AGE,
     &WATERMARK_LAG,
     &ACTIVE_WORKFLOWS,
     &FAILED_RUN_ATTEMPTS,

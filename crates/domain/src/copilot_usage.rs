@@ -11,11 +11,11 @@ pub enum App {
     Word,
     /// Excel.
     Excel,
-    /// PowerPoint.
+    /// `PowerPoint`.
     PowerPoint,
     /// Outlook.
     Outlook,
-    /// OneNote.
+    /// `OneNote`.
     OneNote,
     /// Loop.
     Loop,

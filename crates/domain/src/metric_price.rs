@@ -19,6 +19,8 @@ pub struct Sizes {
     pub repositories: u32,
     /// Editors.
     pub editors: u32,
+    /// Departments.
+    pub departments: u32,
     /// Uptake's functions.
     pub functions: u32,
 }
@@ -30,6 +32,7 @@ impl Sizes {
             Dimension::Repository => self.repositories,
             Dimension::Editor => self.editors,
             Dimension::Function => self.functions,
+            Dimension::Department => self.departments,
             Dimension::Conclusion => u32::try_from(CONCLUSIONS.len()).unwrap_or(u32::MAX),
         }
     }
@@ -68,7 +71,8 @@ mod tests {
         teams: 40,
         repositories: 300,
         editors: 6,
-        functions: 3,
+        departments: 20,
+        functions: 5,
     };
 
     #[test]

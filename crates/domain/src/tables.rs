@@ -66,3 +66,501 @@ impl Table {
         self.columns.iter().chain(EVERYWHERE)
     }
 }
+
+/// Who is in the directory, and who was.
+pub static SILVER_USERS: Table = Table {
+    name: "silver_users",
+    key: &["user_id"],
+    partitioned_by: &[],
+    description: "One row for every account that is or was in the directory. Accounts that left stay, marked as departed.",
+    columns: &[
+        column(
+            "user_id",
+            Kind::Text,
+            "Object id of the account; stays when everything else changes.",
+        ),
+        column("upn", Kind::Text, "User principal name, lower case, as last seen."),
+        column("display_name", Kind::Text, "Name shown to people, as last seen."),
+        column("mail", Kind::Text, "Mail address, as last seen."),
+        column("department", Kind::Text, "Department, as last seen."),
+        column("job_title", Kind::Text, "Job title, as last seen."),
+        column("company_name", Kind::Text, "Company, as last seen."),
+        column("office_location", Kind::Text, "Office, as last seen."),
+        column(
+            "account_enabled",
+            Kind::Boolean,
+            "Whether the account can sign in; false once it is gone.",
+        ),
+        column("departed", Kind::Boolean, "Whether the account is disabled or gone."),
+        column(
+            "departed_on",
+            Kind::Date,
+            "First day on which it was seen to be; null for who is there or has returned.",
+        ),
+        column("first_seen_on", Kind::Date, "First day on which the account was seen."),
+        column("last_seen_on", Kind::Date, "Last day on which the account was seen."),
+    ],
+};
+
+/// Who holds which licence, and held it.
+pub static SILVER_USER_LICENSES: Table = Table {
+    name: "silver_user_licenses",
+    key: &["user_id", "sku_id"],
+    partitioned_by: &[],
+    description: "One row for every person and SKU through which the person has or had a Copilot service plan in force.",
+    columns: &[
+        column("user_id", Kind::Text, "The person."),
+        column("sku_id", Kind::Text, "The SKU."),
+        column(
+            "service_plans",
+            Kind::Texts,
+            "Ids of its Copilot service plans that are, or last were, in force.",
+        ),
+        column(
+            "assigned_on",
+            Kind::Date,
+            "First day of the present or last holding. Never moves forward while it lasts.",
+        ),
+        column(
+            "assigned_source",
+            Kind::Text,
+            "`graph` where Graph dates the assignment, else `first_seen`.",
+        ),
+        column(
+            "removed_on",
+            Kind::Date,
+            "First day on which it was seen not to be held any more; null while it is.",
+        ),
+        column("status", Kind::Text, "`assigned` or `removed`."),
+        column(
+            "earlier_holdings",
+            Kind::Texts,
+            "Holdings before this one, each as `first day/first day without`.",
+        ),
+    ],
+};
+
+/// What the usage report said.
+pub static SILVER_COPILOT_USAGE: Table = Table {
+    name: "silver_copilot_usage",
+    key: &["report_refresh_on", "upn"],
+    partitioned_by: &["report_refresh_on"],
+    description: "One row for every person and day up to which a Copilot usage report told. Last-activity dates are the report's and not \
+                  limited to its period.",
+    columns: &[
+        column(
+            "user_id",
+            Kind::Text,
+            "The person, where the directory knew the name when the row was last changed.",
+        ),
+        column(
+            "upn",
+            Kind::Text,
+            "User principal name, lower case, as the report has it.",
+        ),
+        column("report_refresh_on", Kind::Date, "The day up to which the report tells."),
+        column(
+            "last_activity_on",
+            Kind::Date,
+            "Last day of any Copilot use; null for none.",
+        ),
+        column("teams_on", Kind::Date, "Last day of use in Teams."),
+        column("word_on", Kind::Date, "Last day of use in Word."),
+        column("excel_on", Kind::Date, "Last day of use in Excel."),
+        column("powerpoint_on", Kind::Date, "Last day of use in PowerPoint."),
+        column("outlook_on", Kind::Date, "Last day of use in Outlook."),
+        column("onenote_on", Kind::Date, "Last day of use in OneNote."),
+        column("loop_on", Kind::Date, "Last day of use in Loop."),
+        column(
+            "chat_on",
+            Kind::Date,
+            "Last day of use of Copilot Chat, over work data or the web.",
+        ),
+        column(
+            "chat_work_on",
+            Kind::Date,
+            "Last day of use of Copilot Chat over work data.",
+        ),
+        column(
+            "chat_web_on",
+            Kind::Date,
+            "Last day of use of Copilot Chat over the web.",
+        ),
+        column("agent_on", Kind::Date, "Last day of use of an agent."),
+        column("edge_on", Kind::Date, "Last day of use in Edge."),
+        column(
+            "period_days",
+            Kind::Integer,
+            "Days that `prompts` and `active_days_reported` are about: 28, or 7 where there was no 28-day report.",
+        ),
+        column(
+            "prompts",
+            Kind::Integer,
+            "Prompts in the period; null where only version 1 of the report was to be had.",
+        ),
+        column(
+            "active_days_reported",
+            Kind::Integer,
+            "Days of use in the period as the report counts them; null as for `prompts`.",
+        ),
+        column(
+            "prompts_7_days",
+            Kind::Integer,
+            "Prompts in the 7 days that end with the report.",
+        ),
+        column(
+            "active_days_7_days",
+            Kind::Integer,
+            "Days of use in the 7 days that end with the report.",
+        ),
+    ],
+};
+
+/// When people were last seen in Microsoft 365.
+pub static SILVER_M365_ACTIVITY: Table = Table {
+    name: "silver_m365_activity",
+    key: &["report_refresh_on", "upn"],
+    partitioned_by: &["report_refresh_on"],
+    description: "One row for every person and day up to which a Microsoft 365 active-user report told.",
+    columns: &[
+        column(
+            "user_id",
+            Kind::Text,
+            "The person, where the directory knew the name when the row was last changed.",
+        ),
+        column(
+            "upn",
+            Kind::Text,
+            "User principal name, lower case, as the report has it.",
+        ),
+        column("report_refresh_on", Kind::Date, "The day up to which the report tells."),
+        column("exchange_on", Kind::Date, "Last day of activity in Exchange."),
+        column("onedrive_on", Kind::Date, "Last day of activity in OneDrive."),
+        column("sharepoint_on", Kind::Date, "Last day of activity in SharePoint."),
+        column("teams_on", Kind::Date, "Last day of activity in Teams."),
+        column(
+            "report_kind",
+            Kind::Text,
+            "`day` for the report of that day, `last_7_days` where that had no data.",
+        ),
+    ],
+};
+
+/// What could not be understood.
+pub static SILVER_REJECTED: Table = Table {
+    name: "silver_rejected",
+    key: &["source", "rejected_on", "record_id"],
+    partitioned_by: &["source", "rejected_on"],
+    description: "One row for every record that failed a schema or null check. The record is kept as it came.",
+    columns: &[
+        column("source", Kind::Text, "What it came from, as in `bronze/<source>`."),
+        column("rejected_on", Kind::Date, "The day it was collected for."),
+        column(
+            "record_id",
+            Kind::Text,
+            "Follows from source, rule and record: the same record twice on a day is one row.",
+        ),
+        column("rule", Kind::Text, "Which check failed."),
+        column("error", Kind::Text, "What is wrong with it."),
+        column("record", Kind::Text, "The record as received."),
+    ],
+};
+
+/// The licence state of everybody.
+pub static GOLD_LICENSE_SUMMARY: Table = Table {
+    name: "gold_copilot_license_summary",
+    key: &["user_id"],
+    partitioned_by: &[],
+    description: "One row for every account that is or was in the directory, as of the last collection.",
+    columns: &[
+        column("user_id", Kind::Text, "The person."),
+        column("upn", Kind::Text, "User principal name, lower case."),
+        column("display_name", Kind::Text, "Name shown to people."),
+        column("mail", Kind::Text, "Mail address."),
+        column("department", Kind::Text, "Department."),
+        column("license_status", Kind::Text, "`assigned` or `not_assigned`."),
+        column(
+            "assigned_on",
+            Kind::Date,
+            "First day of the present holding, through whichever SKUs, or of the last one; null for who never held one.",
+        ),
+        column("removed_on", Kind::Date, "First day without, for who held one."),
+        column(
+            "days_held",
+            Kind::Integer,
+            "Days from `assigned_on` to the day of the collection; null without a licence.",
+        ),
+        column(
+            "new_assignment",
+            Kind::Boolean,
+            "Held for fewer than `UPTAKE_NEW_LICENSE_DAYS` days.",
+        ),
+        column("departed", Kind::Boolean, "The account is disabled or gone."),
+        column(
+            "score",
+            Kind::Integer,
+            "The newest score, 0 to 100; null without a licence or before the first score.",
+        ),
+        column("underutilized", Kind::Boolean, "The newest flag; null as for `score`."),
+        column(
+            "last_activity_on",
+            Kind::Date,
+            "Last day of Copilot use that the newest score knew of.",
+        ),
+    ],
+};
+
+/// Daily usage snapshots.
+pub static GOLD_COPILOT_USAGE: Table = Table {
+    name: "gold_copilot_usage",
+    key: &["day", "user_id"],
+    partitioned_by: &["day"],
+    description: "One row for every licensed person and day up to which a fresh usage report told, without use included. A day that no \
+                  report told of has no rows.",
+    columns: &[
+        column("user_id", Kind::Text, "The person."),
+        column("upn", Kind::Text, "User principal name, lower case."),
+        column("display_name", Kind::Text, "Name shown to people."),
+        column("mail", Kind::Text, "Mail address."),
+        column("department", Kind::Text, "Department."),
+        column("day", Kind::Date, "The day up to which the report tells."),
+        column(
+            "last_activity_on",
+            Kind::Date,
+            "Last day of any Copilot use; null for none.",
+        ),
+        column(
+            "apps_used",
+            Kind::Texts,
+            "Apps used on one of the 30 dates that end with the day.",
+        ),
+        column("apps_used_count", Kind::Integer, "How many these are, of eight."),
+        column("teams_on", Kind::Date, "Last day of use in Teams."),
+        column("word_on", Kind::Date, "Last day of use in Word."),
+        column("excel_on", Kind::Date, "Last day of use in Excel."),
+        column("powerpoint_on", Kind::Date, "Last day of use in PowerPoint."),
+        column("outlook_on", Kind::Date, "Last day of use in Outlook."),
+        column("onenote_on", Kind::Date, "Last day of use in OneNote."),
+        column("loop_on", Kind::Date, "Last day of use in Loop."),
+        column("chat_on", Kind::Date, "Last day of use of Copilot Chat."),
+        column(
+            "reported",
+            Kind::Boolean,
+            "Whether the report had the person; where not, the dates say nothing.",
+        ),
+    ],
+};
+
+/// Scores, one a person and day, for ever.
+pub static GOLD_USAGE_SCORES: Table = Table {
+    name: "gold_copilot_usage_scores",
+    key: &["score_on", "user_id"],
+    partitioned_by: &["score_on"],
+    description: "One row for every licensed person and scored day. Name, department and licence are as of the first scoring of the day. A score may \
+                  change for 7 days as late data arrives and is then frozen.",
+    columns: &[
+        column("user_id", Kind::Text, "The person."),
+        column("upn", Kind::Text, "User principal name, lower case."),
+        column("display_name", Kind::Text, "Name shown to people."),
+        column("mail", Kind::Text, "Mail address."),
+        column("department", Kind::Text, "Department."),
+        column("license_status", Kind::Text, "`assigned`: only licences are scored."),
+        column("assigned_on", Kind::Date, "First day of the holding."),
+        column("days_held", Kind::Integer, "Days from then to `score_on`."),
+        column(
+            "last_activity_on",
+            Kind::Date,
+            "Last day of use up to `as_of_on`; null for none.",
+        ),
+        column("score_on", Kind::Date, "The day the score is for."),
+        column(
+            "as_of_on",
+            Kind::Date,
+            "The day up to which the newest report told that the score could use.",
+        ),
+        column(
+            "revision",
+            Kind::Integer,
+            "1, and one more for every recompute on demand that changed something.",
+        ),
+        column(
+            "score",
+            Kind::Integer,
+            "0 to 100: half recency, three tenths frequency, two tenths breadth, halves rounded up; 0 without use in 30 days.",
+        ),
+        column("recency", Kind::Float, "0 to 100, not rounded."),
+        column("frequency", Kind::Float, "0 to 100, not rounded."),
+        column("breadth", Kind::Float, "0 to 100, not rounded."),
+        column(
+            "days_since_last_activity",
+            Kind::Integer,
+            "`as_of_on` less `last_activity_on`; null without use.",
+        ),
+        column(
+            "active_days",
+            Kind::Integer,
+            "Days of use among the 30 dates that end with `as_of_on`, or the report's own figure where that is more.",
+        ),
+        column(
+            "apps_used_count",
+            Kind::Integer,
+            "Apps used on one of these dates, of eight.",
+        ),
+        column(
+            "underutilized",
+            Kind::Boolean,
+            "Score at or below `UPTAKE_UNDERUTILIZED_THRESHOLD`, and not a new assignment.",
+        ),
+        column(
+            "new_assignment",
+            Kind::Boolean,
+            "Held for fewer than `UPTAKE_NEW_LICENSE_DAYS` days.",
+        ),
+        column("rubric_version", Kind::Integer, "Version of the rules."),
+    ],
+};
+
+/// GitHub Copilot seats, day by day.
+pub static GOLD_COPILOT_SEATS: Table = Table {
+    name: "gold_copilot_seats",
+    key: &["day", "assignee_id"],
+    partitioned_by: &["day"],
+    description: "One row for every person with a GitHub Copilot seat and day with a complete report.",
+    columns: &[
+        column("day", Kind::Date, "The day of the report."),
+        column("assignee_id", Kind::Integer, "GitHub's id of the person."),
+        column("login", Kind::Text, "GitHub's name of the person."),
+        column("email", Kind::Text, "Mail address, where GitHub or SAML tells one."),
+        column("account_created_at", Kind::Instant, "When the account was made."),
+        column("seat_created_at", Kind::Instant, "When the person first got the seat."),
+        column(
+            "last_activity_at",
+            Kind::Instant,
+            "Last Copilot activity; null for none.",
+        ),
+        column("editor", Kind::Text, "Editor of that activity."),
+        column("editor_version", Kind::Text, "Its version."),
+        column("plugin", Kind::Text, "Copilot plugin of that activity."),
+        column("plugin_version", Kind::Text, "Its version."),
+        column(
+            "team_slugs",
+            Kind::Texts,
+            "Teams through which the person has the seat; empty for a direct one.",
+        ),
+        column(
+            "plan_type",
+            Kind::Text,
+            "`business`, `enterprise` or another word of GitHub's.",
+        ),
+        column(
+            "pending_cancellation_on",
+            Kind::Date,
+            "When the seat ends, where that is settled.",
+        ),
+    ],
+};
+
+/// How good the data is.
+pub static GOLD_DQ_RESULTS: Table = Table {
+    name: "gold_copilot_dq_results",
+    key: &["check_on", "check_id"],
+    partitioned_by: &["check_on"],
+    description: "One row for every data-quality check of every collection.",
+    columns: &[
+        column(
+            "check_id",
+            Kind::Text,
+            "Unique; follows from invocation, table and check.",
+        ),
+        column("check_on", Kind::Date, "The day of the collection."),
+        column("table_name", Kind::Text, "What was checked."),
+        column("check_name", Kind::Text, "What was checked of it."),
+        column("status", Kind::Text, "`PASS`, `WARN` or `FAIL`."),
+        column("value", Kind::Float, "What was found."),
+        column("threshold", Kind::Float, "What it was held against."),
+        column(
+            "details",
+            Kind::Text,
+            "What that means, in a sentence that names nobody.",
+        ),
+    ],
+};
+
+/// What was asked and written.
+pub static GOLD_AUDIT_LOG: Table = Table {
+    name: "gold_copilot_audit_log",
+    key: &[],
+    partitioned_by: &["logged_on"],
+    description: "One row for every call to an upstream and every write to a table, and for every failure, of the Microsoft functions and of \
+                  `copilot-seats`. Only appended to.",
+    columns: &[
+        column(
+            "log_id",
+            Kind::Text,
+            "Unique; follows from the invocation and its count.",
+        ),
+        column("logged_on", Kind::Date, "The day of `logged_at`."),
+        column("logged_at", Kind::Instant, "When it began."),
+        column("function", Kind::Text, "The function."),
+        column("operation", Kind::Text, "`API_CALL`, `TABLE_WRITE` or `ERROR`."),
+        column("target", Kind::Text, "Route template or table; never an identity."),
+        column("status", Kind::Text, "`ok` or `failed`."),
+        column("records", Kind::Integer, "Rows inserted or updated."),
+        column("duration_ms", Kind::Integer, "How long it took."),
+        column("http_status", Kind::Integer, "Of a call that was answered."),
+        column("error", Kind::Text, "What went wrong."),
+    ],
+};
+
+/// The whole catalogue, sorted by name.
+pub static ALL: &[&Table] = &[
+    &GOLD_AUDIT_LOG,
+    &GOLD_DQ_RESULTS,
+    &GOLD_LICENSE_SUMMARY,
+    &GOLD_COPILOT_SEATS,
+    &GOLD_COPILOT_USAGE,
+    &GOLD_USAGE_SCORES,
+    &SILVER_COPILOT_USAGE,
+    &SILVER_M365_ACTIVITY,
+    &SILVER_REJECTED,
+    &SILVER_USER_LICENSES,
+    &SILVER_USERS,
+];
+
+/// The table of a name.
+pub fn find(name: &str) -> Option<&'static Table> {
+    ALL.iter().copied().find(|table| table.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_lists_every_declared_table_once_and_in_order() {
+        let declared = include_str!("tables.rs").matches("\npub static ").count() - 1;
+        assert_eq!(ALL.len(), declared, "add the new table to ALL");
+        assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn keys_and_partitions_are_columns_and_names_occur_once() {
+        for table in ALL {
+            let names: Vec<&str> = table.all_columns().map(|column| column.name).collect();
+            for name in table.key.iter().chain(table.partitioned_by) {
+                assert!(names.contains(name), "{}: {name}", table.name);
+            }
+            for (index, name) in names.iter().enumerate() {
+                assert!(!names[..index].contains(name), "{}: {name} twice", table.name);
+            }
+            if !table.key.is_empty() {
+                let in_key = |name: &&str| table.key.contains(name);
+                assert!(
+                    table.partitioned_by.iter().all(in_key),
+                    "{}: a row stays in its partition",
+                    table.name
+                );
+            }
+        }
+    }
+}

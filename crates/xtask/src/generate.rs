@@ -87,13 +87,15 @@ fn price(text: &mut String) -> anyhow::Result<()> {
         teams: 10,
         repositories: 50,
         editors: 6,
-        functions: 3,
+        departments: 10,
+        functions: 5,
     };
     let large = Sizes {
         teams: 40,
         repositories: 300,
         editors: 6,
-        functions: 3,
+        departments: 40,
+        functions: 5,
     };
     write!(
         text,
@@ -101,16 +103,18 @@ fn price(text: &mut String) -> anyhow::Result<()> {
          is metered in the hours in\nwhich it is written, so that one written hourly costs ${:.2} a month and one written daily ${:.4}. That \
          is why repositories have daily\nfigures; hour by hour they are in the log groups. Prices of us-east-1, read February 2026, before any \
          free tier; requests cost cents.\n\n\
-         | namespace | {} teams, {} repositories: series | dollars a month | {} teams, {} repositories: series | dollars a month |\n\
+         | namespace | {} teams, {} repositories, {} departments: series | dollars a month | {} teams, {} repositories, {} departments: series | dollars a month |\n\
          |---|---|---|---|---|\n",
         dollars_per_series(3_600),
         dollars_per_series(86_400),
         small.teams,
         small.repositories,
+        small.departments,
         large.teams,
-        large.repositories
+        large.repositories,
+        large.departments
     )?;
-    for namespace in [Namespace::Copilot, Namespace::Pipeline, Namespace::Workflows] {
+    for namespace in [Namespace::Copilot, Namespace::M365, Namespace::Pipeline, Namespace::Workflows] {
         let specs = || {
             catalogue::ALL
                 .iter()
