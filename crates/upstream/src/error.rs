@@ -6,7 +6,7 @@ use jiff::Timestamp;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiError {
     /// The credential is wrong, expired or revoked.
-    #[error("{route}: the credential was not accepted (401); {hint}")]
+    #[error("{route}: the credential was not accepted; {hint}")]
     Unauthorized {
         /// The route.
         route: &'static str,
@@ -30,10 +30,12 @@ pub enum ApiError {
         hint: &'static str,
     },
     /// The request itself is at fault.
-    #[error("{route}: GitHub refused the request with status {status}; this is for Uptake's maintainers")]
+    #[error("{route}: {upstream} refused the request with status {status}; this is for Uptake's maintainers")]
     Refused {
         /// The route.
         route: &'static str,
+        /// Who refused.
+        upstream: &'static str,
         /// The HTTP status.
         status: u16,
     },
@@ -71,6 +73,17 @@ pub enum ApiError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The upstream has no such report for this tenant, in no form that is read here.
+    #[error("{route}: Microsoft offers this report in no form that Uptake reads; what can be told without it still is")]
+    NotAvailable {
+        /// The route asked first.
+        route: &'static str,
+    },
+    /// The tenant conceals names in its reports: nobody in them can be told from anybody else.
+    #[error(
+        "the tenant conceals names in its reports, so nobody's usage can be told; in the Microsoft 365 admin center, under Settings > Org settings > Reports, clear \"Display concealed user, group, and site names in all reports\""
+    )]
+    Concealed,
     /// A setting is unusable.
     #[error("{0}")]
     Configuration(String),
@@ -82,7 +95,8 @@ impl ApiError {
         match self {
             Self::Unauthorized { .. } => "Credentials",
             Self::Forbidden { .. } | Self::NotFound { .. } => "Permission",
-            Self::Refused { .. } | Self::Contract { .. } => "Contract",
+            Self::Refused { .. } | Self::Contract { .. } | Self::NotAvailable { .. } => "Contract",
+            Self::Concealed => "Concealed",
             Self::RateLimited { .. } => "Throttled",
             Self::DeadlineReached { .. } | Self::Unavailable { .. } => "Retryable",
             Self::Configuration(_) => "Configuration",

@@ -4,4 +4,5 @@ pub mod clock;
 pub mod error;
 pub mod github;
 pub mod http;
+pub mod microsoft;
 pub mod origin;

@@ -69,6 +69,16 @@ impl Origin {
     pub fn owns(&self, url: &Url) -> bool {
         self.0.origin() == url.origin()
     }
+
+    /// Whether a download that this upstream points to may be fetched there: in the clear only where all of it stays on
+    /// this machine.
+    pub fn trusts_download(&self, url: &Url) -> bool {
+        match url.scheme() {
+            "https" => true,
+            "http" => self.is_loopback() && is_loopback(url),
+            _ => false,
+        }
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -105,6 +115,23 @@ mod tests {
             assert_eq!(text.parse::<Origin>(), Err(expected), "{text}");
         }
         assert!(matches!("github".parse::<Origin>(), Err(OriginError::NotAnAddress(_))));
+    }
+
+    #[test]
+    fn a_download_comes_encrypted_or_from_this_machine() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let graph: Origin = "https://graph.microsoft.com".parse().unwrap();
+        assert!(graph.trusts_download(&url("https://reports.example/x?sig=s")));
+        for text in [
+            "http://reports.example/x",
+            "http://127.0.0.1/x",
+            "ftp://reports.example/x",
+        ] {
+            assert!(!graph.trusts_download(&url(text)), "{text}");
+        }
+        let here: Origin = "http://127.0.0.1:1".parse().unwrap();
+        assert!(here.trusts_download(&url("http://localhost:2/x")));
+        assert!(!here.trusts_download(&url("http://reports.example/x")));
     }
 
     #[test]

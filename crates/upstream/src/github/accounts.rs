@@ -29,12 +29,14 @@ static GRAPHQL: Route = Route {
     resource: Resource::Graphql,
     grant: "grant the token read:user and user:email",
     not_found: "check UPTAKE_GITHUB_API_URL",
+    is_download: false,
 };
 static USER: Route = Route {
     template: "GET /users/{login}",
     resource: Resource::Core,
     grant: "grant the token read:user and user:email",
     not_found: "the account no longer exists",
+    is_download: false,
 };
 
 /// A person to look up.

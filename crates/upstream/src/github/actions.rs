@@ -20,54 +20,63 @@ static ORGANISATION_REPOSITORIES: Route = Route {
     resource: Resource::Core,
     grant: "grant the token repo and read:org (a classic one) or Metadata: read",
     not_found: "check the organisation's name in repositories.yml or UPTAKE_GITHUB_ORGS, and that the token may see it",
+    is_download: false,
 };
 static INSTALLATION_REPOSITORIES: Route = Route {
     template: "GET /installation/repositories",
     resource: Resource::Core,
     grant: "grant the App Metadata: read",
     not_found: "install the GitHub App in this organisation",
+    is_download: false,
 };
 static REPOSITORY: Route = Route {
     template: "GET /repos/{owner}/{repo}",
     resource: Resource::Core,
     grant: GRANT,
     not_found: HIDDEN,
+    is_download: false,
 };
 static WORKFLOWS: Route = Route {
     template: "GET /repos/{owner}/{repo}/actions/workflows",
     resource: Resource::Core,
     grant: GRANT,
     not_found: HIDDEN,
+    is_download: false,
 };
 static RUNS: Route = Route {
     template: "GET /repos/{owner}/{repo}/actions/runs",
     resource: Resource::Core,
     grant: GRANT,
     not_found: HIDDEN,
+    is_download: false,
 };
 static WORKFLOW_RUNS: Route = Route {
     template: "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
     resource: Resource::Core,
     grant: GRANT,
     not_found: "the workflow is gone",
+    is_download: false,
 };
 static RUN: Route = Route {
     template: "GET /repos/{owner}/{repo}/actions/runs/{run_id}",
     resource: Resource::Core,
     grant: GRANT,
     not_found: "the run is gone",
+    is_download: false,
 };
 static RUN_ATTEMPT: Route = Route {
     template: "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt}",
     resource: Resource::Core,
     grant: GRANT,
     not_found: "the run is gone",
+    is_download: false,
 };
 static JOBS: Route = Route {
     template: "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt}/jobs",
     resource: Resource::Core,
     grant: GRANT,
     not_found: "the run is gone",
+    is_download: false,
 };
 
 /// An address that is not asked again.

@@ -26,12 +26,14 @@ static INSTALLATION: Route = Route {
     resource: Resource::Core,
     grant: "check UPTAKE_GITHUB_APP_ID and its private key",
     not_found: "install the GitHub App in this organisation",
+    is_download: false,
 };
 static ACCESS_TOKEN: Route = Route {
     template: "POST /app/installations/{id}/access_tokens",
     resource: Resource::Core,
     grant: "the App's installation is suspended; an organisation owner can resume it",
     not_found: "install the GitHub App in this organisation",
+    is_download: false,
 };
 
 pub(super) enum Auth {
@@ -141,7 +143,7 @@ impl App {
         let find = Request {
             route: &INSTALLATION,
             url: http.origin().at(&["orgs", organisation, "installation"]),
-            token: token.clone(),
+            token: Some(token.clone()),
             call: Call::Get(Keep::Body),
         };
         let installation: Installation = http.send(&find, deadline, Answer::json).await?;
@@ -149,7 +151,7 @@ impl App {
         let create = Request {
             route: &ACCESS_TOKEN,
             url: http.origin().at(&["app", "installations", &id, "access_tokens"]),
-            token,
+            token: Some(token),
             call: Call::Post("{}".to_owned()),
         };
         http.send(&create, deadline, Answer::json).await

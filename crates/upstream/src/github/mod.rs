@@ -20,7 +20,7 @@ use crate::error::ApiError;
 use crate::http::cache::PageCache;
 use crate::http::link::Links;
 use crate::http::retry::Verdict;
-use crate::http::{Answer, Call, Http, Keep, Patience, Request, Resource, Route};
+use crate::http::{Answer, Call, CallRecord, Http, Keep, Patience, Request, Resource, Route};
 use crate::origin::Origin;
 use auth::Auth;
 
@@ -93,6 +93,20 @@ impl GitHub {
         })
     }
 
+    /// The same client with a journal of its calls.
+    #[must_use]
+    pub fn with_journal(self) -> Self {
+        Self {
+            http: self.http.with_journal(),
+            ..self
+        }
+    }
+
+    /// The calls since this was last asked, in the order in which they ended; none without a journal.
+    pub fn take_calls(&self) -> Vec<CallRecord> {
+        self.http.take_calls()
+    }
+
     /// Requests sent so far, retries and unchanged pages included.
     pub fn requests(&self) -> u64 {
         self.http.requests()
@@ -142,12 +156,12 @@ impl GitHub {
         let mut request = Request {
             route,
             url,
-            token,
+            token: Some(token.clone()),
             call,
         };
         match self.http.send(&request, deadline, &read).await {
             Err(ApiError::Unauthorized { .. }) if self.auth.is_renewable() => {
-                request.token = self.auth.renew(&self.http, owner, &request.token, deadline).await?;
+                request.token = Some(self.auth.renew(&self.http, owner, &token, deadline).await?);
                 self.http.send(&request, deadline, &read).await
             }
             answer => answer,

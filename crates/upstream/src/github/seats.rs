@@ -17,12 +17,14 @@ static ENTERPRISE_SEATS: Route = Route {
     resource: Resource::Core,
     grant: "grant the token manage_billing:copilot or read:enterprise (a classic token; GitHub takes no App and no fine-grained token here)",
     not_found: "check UPTAKE_GITHUB_ENTERPRISE, and that the token has manage_billing:copilot or read:enterprise: GitHub hides what a token may not see",
+    is_download: false,
 };
 static ORGANISATION_SEATS: Route = Route {
     template: "GET /orgs/{org}/copilot/billing/seats",
     resource: Resource::Core,
     grant: "grant the token manage_billing:copilot or read:org, or the App 'GitHub Copilot Business: read'",
     not_found: "check UPTAKE_GITHUB_ORGS, that the organisation has Copilot, and that the token has manage_billing:copilot or read:org",
+    is_download: false,
 };
 
 /// A page of seats, each as GitHub wrote it: one that cannot be understood must not cost the other 99.

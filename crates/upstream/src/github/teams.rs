@@ -13,6 +13,7 @@ static TEAMS: Route = Route {
     resource: Resource::Core,
     grant: "grant the token read:enterprise (a classic token of an enterprise owner; GitHub takes no App here)",
     not_found: "check UPTAKE_GITHUB_ENTERPRISE, and that the token has read:enterprise: GitHub hides what a token may not see",
+    is_download: false,
 };
 
 #[derive(Deserialize)]

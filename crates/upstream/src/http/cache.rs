@@ -1,5 +1,6 @@
 //! Pages already read: an unchanged page answers 304 with no body and costs nothing of the primary limit.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 
@@ -87,6 +88,7 @@ impl PageCache {
             body: zstd::decode_all(page.compressed.as_slice())?.into(),
             link: page.link.clone(),
             is_unchanged: true,
+            records: Cell::default(),
         })
     }
 

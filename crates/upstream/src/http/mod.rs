@@ -5,7 +5,9 @@ pub mod link;
 pub mod retry;
 
 mod budget;
+mod journal;
 
+use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +17,11 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use futures::StreamExt;
 use jiff::Timestamp;
-use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, LINK, RETRY_AFTER};
-use reqwest::{Method, StatusCode, redirect};
+use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::clock::{Clock, Deadline};
@@ -26,16 +29,24 @@ use crate::error::ApiError;
 use crate::origin::Origin;
 use budget::Budget;
 use cache::PageCache;
+use journal::Journal;
 use link::Links;
-use retry::{Limit, RateHeaders, SECONDARY_LIMIT_WAIT, Verdict, judge};
+use retry::{Limit, RateHeaders, SECONDARY_LIMIT_WAIT, Verdict, judge, judge_download};
+
+pub use journal::CallRecord;
 
 /// Pages fetched side by side. GitHub allows 100 concurrent requests in all and asks for few (docs.github.com, REST best
 /// practices, read 2026-11-21); eight hide the latency of a page and leave room for others.
 pub const SIDE_BY_SIDE: usize = 8;
 /// A list that has more pages than this is a loop.
 const MOST_PAGES: usize = 20_000;
-/// Limits waited for before a request is given up: a limit that keeps coming back is not passing.
-const MOST_LIMIT_WAITS: u32 = 4;
+/// Limits waited for before a request is given up, or as many as there are retries if that is more: a limit that keeps
+/// coming back is not passing.
+const MOST_LIMIT_WAITS: usize = 4;
+/// Redirects followed for one request.
+const MOST_REDIRECTS: usize = 4;
+/// Tries in all against Microsoft's passing faults: five retries.
+const MICROSOFT_TRIES: usize = 6;
 
 /// A kind of request, for errors, metrics and people.
 #[derive(Debug)]
@@ -48,15 +59,37 @@ pub struct Route {
     pub grant: &'static str,
     /// What a 404 usually means.
     pub not_found: &'static str,
+    /// Whether the answer may lie at a pre-authenticated address on another host, as Graph's reports do. Such a redirect
+    /// is followed with nothing of ours; on other routes nothing leads away from the upstream.
+    pub is_download: bool,
 }
 
-/// What GitHub counts apart.
+/// What the upstreams count apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// REST.
+    /// GitHub's REST.
     Core,
-    /// GraphQL.
+    /// GitHub's GraphQL.
     Graphql,
+    /// Microsoft Graph's directory: 3,500 resource units in ten seconds for the smallest tenant, and a page of users is
+    /// one or two (learn.microsoft.com, Graph throttling limits, read 2026-11-22). One reader cannot reach that.
+    Graph,
+    /// Microsoft Graph's reports: 14 requests in ten minutes (same page). A collection makes a handful, so that holding
+    /// back ahead would only delay it; a 429 says how long to wait.
+    Reports,
+    /// Microsoft's sign-in.
+    Login,
+}
+
+impl Resource {
+    /// Whose it is, as errors and warnings name it.
+    pub fn upstream(self) -> &'static str {
+        match self {
+            Self::Core | Self::Graphql => "GitHub",
+            Self::Graph | Self::Reports => "Microsoft Graph",
+            Self::Login => "Microsoft's sign-in",
+        }
+    }
 }
 
 /// How patient the client is.
@@ -87,6 +120,16 @@ impl Patience {
             ..Self::default()
         }
     }
+
+    /// For Microsoft, on whose side a report of 15 MB may have to be made before its first byte comes.
+    pub fn for_microsoft() -> Self {
+        Self {
+            answer: Duration::from_mins(2),
+            silence: Duration::from_secs(30),
+            tries: MICROSOFT_TRIES,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Patience {
@@ -110,8 +153,8 @@ pub struct Request {
     pub route: &'static Route,
     /// Where to.
     pub url: Url,
-    /// The credential, as a bearer token.
-    pub token: SecretString,
+    /// The credential, as a bearer token; `None` where the request itself holds it.
+    pub token: Option<SecretString>,
     /// What is asked.
     pub call: Call,
 }
@@ -123,6 +166,8 @@ pub enum Call {
     Get(Keep),
     /// To take this JSON.
     Post(String),
+    /// To take this form, which holds a secret.
+    Form(SecretString),
 }
 
 /// What is kept of an answer, so that an unchanged one costs nothing the next time.
@@ -145,12 +190,19 @@ pub struct Answer {
     pub link: Option<String>,
     /// Whether it is as it was before (304).
     pub is_unchanged: bool,
+    /// Records in it, once somebody has counted them.
+    records: Cell<Option<u64>>,
 }
 
 impl Answer {
     /// The body as JSON; one that cannot be read was cut in transit.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Verdict> {
         serde_json::from_slice(&self.body).map_err(|_| Verdict::passing("the body is not the JSON it should be"))
+    }
+
+    /// Tells the journal how many records are in it.
+    pub fn holds(&self, records: usize) {
+        self.records.set(u64::try_from(records).ok());
     }
 
     /// The pages it links to.
@@ -169,6 +221,7 @@ pub struct Http {
     budget: Budget,
     cache: Mutex<PageCache>,
     requests: AtomicU64,
+    journal: Option<Journal>,
 }
 
 impl Http {
@@ -179,7 +232,6 @@ impl Http {
         clock: Arc<dyn Clock>,
         patience: Patience,
     ) -> Result<Self, ApiError> {
-        let home = origin.clone();
         let mut client = reqwest::Client::builder();
         if origin.is_loopback() {
             // What stays on this machine needs no proxy, and plain HTTP must not carry a credential to one.
@@ -190,14 +242,8 @@ impl Http {
             .connect_timeout(patience.silence)
             .read_timeout(patience.silence)
             .timeout(patience.answer)
-            // GitHub redirects renamed organisations; anything that leads elsewhere is not followed.
-            .redirect(redirect::Policy::custom(move |attempt| {
-                if attempt.previous().len() < 4 && home.owns(attempt.url()) {
-                    attempt.follow()
-                } else {
-                    attempt.stop()
-                }
-            }))
+            // Which redirects are followed, and with what, is decided request by request.
+            .redirect(redirect::Policy::none())
             .build()
             .map_err(|error| ApiError::Configuration(format!("the HTTP client cannot be made: {error}")))?;
         Ok(Self {
@@ -209,7 +255,20 @@ impl Http {
             budget: Budget::new(patience.secondary_window),
             cache: Mutex::default(),
             requests: AtomicU64::new(0),
+            journal: None,
         })
+    }
+
+    /// The same client with a journal, for upstreams that are asked a few hundred times rather than forty thousand.
+    #[must_use]
+    pub fn with_journal(mut self) -> Self {
+        self.journal = Some(Journal::default());
+        self
+    }
+
+    /// The exchanges since this was last asked; none without a journal.
+    pub fn take_calls(&self) -> Vec<CallRecord> {
+        self.journal.as_ref().map(Journal::take).unwrap_or_default()
     }
 
     /// The upstream.
@@ -267,9 +326,22 @@ impl Http {
         loop {
             self.budget.admit(request.route, self.clock.as_ref(), deadline).await?;
             tries += 1;
-            let verdict = match self.exchange(request, deadline).await {
+            let mut call = CallRecord {
+                at: self.clock.now(),
+                route,
+                http_status: None,
+                duration: Duration::ZERO,
+                records: None,
+                error: None,
+            };
+            let begun = Instant::now();
+            let answer = self.exchange(request, deadline, &mut call.http_status).await;
+            call.duration = begun.elapsed();
+            let verdict = match answer {
                 Ok((answer, etag)) => match read(&answer) {
                     Ok(value) => {
+                        call.records = answer.records.get();
+                        self.note(call);
                         self.keep(request, &answer, etag);
                         return Ok(value);
                     }
@@ -280,12 +352,14 @@ impl Http {
                 },
                 Err(verdict) => verdict,
             };
+            call.error = Some(verdict.to_string());
+            self.note(call);
             match verdict {
                 Verdict::GiveUp(error) => return Err(error),
                 Verdict::Wait(limit) => {
                     limit_waits += 1;
                     let wait = self.limit_wait(limit, limit_waits);
-                    if limit_waits > MOST_LIMIT_WAITS {
+                    if limit_waits > MOST_LIMIT_WAITS.max(self.patience.tries.saturating_sub(1)) {
                         return Err(ApiError::Unavailable {
                             route,
                             tries,
@@ -297,7 +371,8 @@ impl Http {
                         tracing::warn!(
                             route,
                             wait_seconds = wait.as_secs(),
-                            "GitHub's rate limit is reached; waiting"
+                            "{}'s rate limit is reached; waiting",
+                            request.route.resource.upstream()
                         );
                     }
                 }
@@ -367,49 +442,55 @@ impl Http {
             .build()
     }
 
-    fn limit_wait(&self, limit: Limit, nth: u32) -> Duration {
+    fn limit_wait(&self, limit: Limit, nth: usize) -> Duration {
         match limit {
-            // A reset that has passed by our clock has not by GitHub's.
+            // A reset that has passed by our clock has not by the upstream's.
             Limit::Until(reset_at) => budget::until(reset_at, self.clock.now()).max(self.patience.first_delay),
             Limit::For(wait) => wait,
             Limit::Unspecified => self
                 .patience
                 .secondary_wait
-                .saturating_mul(2_u32.saturating_pow(nth - 1)),
+                .saturating_mul(u32::try_from(nth).map_or(u32::MAX, |nth| 2_u32.saturating_pow(nth.saturating_sub(1)))),
         }
     }
 
-    /// One request and its whole answer, with the entity tag to keep it under if it is not kept as it is.
-    async fn exchange(&self, request: &Request, deadline: Deadline) -> Result<(Answer, Option<String>), Verdict> {
+    fn note(&self, call: CallRecord) {
+        if let Some(journal) = &self.journal {
+            journal.add(call);
+        }
+    }
+
+    /// One request and its whole answer, with the entity tag to keep it under if it is not kept as it is. The status is
+    /// handed out as soon as it is known.
+    async fn exchange(
+        &self,
+        request: &Request,
+        deadline: Deadline,
+        status_seen: &mut Option<u16>,
+    ) -> Result<(Answer, Option<String>), Verdict> {
         let known_etag = match request.call {
             Call::Get(Keep::Body | Keep::Tag) => self.cache().etag(request.url.as_str()),
-            Call::Get(Keep::Nothing) | Call::Post(_) => None,
+            Call::Get(Keep::Nothing) | Call::Post(_) | Call::Form(_) => None,
         };
-        let builder = match &request.call {
-            Call::Get(_) => self.client.request(Method::GET, request.url.clone()),
-            Call::Post(body) => self
-                .client
-                .request(Method::POST, request.url.clone())
-                .body(body.clone()),
-        };
-        let mut builder = builder
-            .headers(self.headers.clone())
-            .bearer_auth(request.token.expose_secret());
-        if let Some(etag) = &known_etag {
-            builder = builder.header(IF_NONE_MATCH, etag);
-        }
-        if let Some(left) = deadline.remaining() {
-            builder = builder.timeout(self.patience.answer.min(left));
-        }
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let response = builder.send().await.map_err(|error| self.passing_fault(&error))?;
+        let (response, is_home) = self
+            .respond(request, known_etag.as_deref(), deadline, status_seen)
+            .await?;
         let status = response.status();
         let link = text(response.headers(), &LINK);
         let etag = text(response.headers(), &ETAG);
-        let rate = rate_headers(response.headers());
-        self.budget.note(request.route.resource, rate);
-        let body = response.bytes().await.map_err(|error| self.passing_fault(&error))?;
-        judge(request.route, status.as_u16(), rate, &body)?;
+        let rate = rate_headers(response.headers(), self.clock.now());
+        if is_home {
+            self.budget.note(request.route.resource, rate);
+        }
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.passing_fault(&error, is_home))?;
+        if is_home {
+            judge(request.route, status.as_u16(), rate, &body)?;
+        } else {
+            judge_download(status.as_u16(), rate)?;
+        }
         if status == StatusCode::NOT_MODIFIED {
             let kept = self.cache().page(request.url.as_str());
             let mut answer = kept.map_err(|_| Verdict::passing("unchanged, but the kept page does not read back"))?;
@@ -424,8 +505,75 @@ impl Http {
             body,
             link,
             is_unchanged: false,
+            records: Cell::default(),
         };
         Ok((answer, etag))
+    }
+
+    /// Sends and follows redirects. A download is followed to wherever it lies, with nothing of ours; anything else only
+    /// within the upstream, as GitHub does for renamed organisations. Says whether the answer is the upstream's own.
+    async fn respond(
+        &self,
+        request: &Request,
+        known_etag: Option<&str>,
+        deadline: Deadline,
+        status_seen: &mut Option<u16>,
+    ) -> Result<(Response, bool), Verdict> {
+        let mut url = request.url.clone();
+        let mut is_home = true;
+        let mut redirects = 0;
+        loop {
+            let mut builder = if is_home {
+                self.with_credentials(request, url.clone(), known_etag)
+            } else {
+                self.client.get(url.clone())
+            };
+            if let Some(left) = deadline.remaining() {
+                builder = builder.timeout(self.patience.answer.min(left));
+            }
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            let response = builder
+                .send()
+                .await
+                .map_err(|error| self.passing_fault(&error, is_home))?;
+            *status_seen = Some(response.status().as_u16());
+            let Some(target) = redirect_target(&response, &url).filter(|_| redirects < MOST_REDIRECTS) else {
+                return Ok((response, is_home));
+            };
+            if request.route.is_download {
+                is_home = false;
+                if !self.origin.trusts_download(&target) {
+                    return Err(Verdict::GiveUp(ApiError::Contract {
+                        route: request.route.template,
+                        reason: "the download lies at an address that is not https".to_owned(),
+                    }));
+                }
+            } else if !self.origin.owns(&target) || !keeps_its_method(&request.call, response.status()) {
+                return Ok((response, is_home));
+            }
+            redirects += 1;
+            url = target;
+        }
+    }
+
+    fn with_credentials(&self, request: &Request, url: Url, known_etag: Option<&str>) -> RequestBuilder {
+        let mut builder = match &request.call {
+            Call::Get(_) => self.client.request(Method::GET, url),
+            Call::Post(body) => self.client.request(Method::POST, url).body(body.clone()),
+            Call::Form(body) => self
+                .client
+                .request(Method::POST, url)
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(body.expose_secret().to_owned()),
+        };
+        builder = builder.headers(self.headers.clone());
+        if let Some(token) = &request.token {
+            builder = builder.bearer_auth(token.expose_secret());
+        }
+        if let Some(etag) = known_etag {
+            builder = builder.header(IF_NONE_MATCH, etag);
+        }
+        builder
     }
 
     /// Keeps a page that was read: one that could not be would come back as unchanged for ever.
@@ -433,7 +581,7 @@ impl Http {
         let body: &[u8] = match request.call {
             Call::Get(Keep::Body) => &answer.body,
             Call::Get(Keep::Tag) => &[],
-            Call::Get(Keep::Nothing) | Call::Post(_) => return,
+            Call::Get(Keep::Nothing) | Call::Post(_) | Call::Form(_) => return,
         };
         if let Some(etag) = etag
             && let Err(error) = self.cache().keep(request.url.as_str(), etag, answer.link.clone(), body)
@@ -443,10 +591,12 @@ impl Http {
     }
 
     /// Connections fail, bodies are cut, answers do not come: each may be better the next time. The text is ours, because
-    /// the library's holds the address.
-    fn passing_fault(&self, error: &reqwest::Error) -> Verdict {
+    /// the library's holds the address; where a download lies is not told at all.
+    fn passing_fault(&self, error: &reqwest::Error, is_home: bool) -> Verdict {
         let reason = if error.is_timeout() {
             "no complete answer in time"
+        } else if error.is_connect() && !is_home {
+            "no connection to where the download lies"
         } else if error.is_connect() {
             return Verdict::passing(format!("no connection to {}", self.origin));
         } else if error.is_body() || error.is_decode() {
@@ -463,14 +613,31 @@ impl Http {
     }
 }
 
-fn rate_headers(headers: &HeaderMap) -> RateHeaders {
+/// Where a redirect leads.
+fn redirect_target(response: &Response, from: &Url) -> Option<Url> {
+    match response.status() {
+        StatusCode::MOVED_PERMANENTLY
+        | StatusCode::FOUND
+        | StatusCode::SEE_OTHER
+        | StatusCode::TEMPORARY_REDIRECT
+        | StatusCode::PERMANENT_REDIRECT => from.join(&text(response.headers(), &LOCATION)?).ok(),
+        _ => None,
+    }
+}
+
+/// Whether the redirected request is the same one: the older statuses may turn a POST into a GET (RFC 9110, 15.4).
+fn keeps_its_method(call: &Call, status: StatusCode) -> bool {
+    matches!(call, Call::Get(_)) || matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+}
+
+fn rate_headers(headers: &HeaderMap, now: Timestamp) -> RateHeaders {
     let number = |name: HeaderName| text(headers, &name)?.trim().parse::<u64>().ok();
     RateHeaders {
         limit: number(HeaderName::from_static("x-ratelimit-limit")),
         remaining: number(HeaderName::from_static("x-ratelimit-remaining")),
         reset_at: number(HeaderName::from_static("x-ratelimit-reset"))
             .and_then(|seconds| Timestamp::from_second(seconds.cast_signed()).ok()),
-        retry_after: number(RETRY_AFTER).map(Duration::from_secs),
+        retry_after: text(headers, &RETRY_AFTER).and_then(|value| retry::retry_after(&value, now)),
     }
 }
 

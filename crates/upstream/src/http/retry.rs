@@ -1,17 +1,19 @@
 //! The retry table: what one answer of the upstream means for the request.
 //!
 //! Background: GitHub says "slow down" in six ways (403 or 429; with the primary budget used up, with `Retry-After`, or
-//! with nothing but a sentence), and says "you may not" with the same 403. Choice: one pure function from an answer to a
+//! with nothing but a sentence), and says "you may not" with the same 403. Microsoft says it with 429 and 503. Choice: one pure function from an answer to a
 //! [`Verdict`], so that the whole policy is one table that a test can print. Alternative: retry middleware; none of those
 //! at hand sees `Retry-After`, the reset time and the body together. Consequence: waiting, counting and deadlines live in
 //! the client, and nothing else decides whether to try again.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 
 use crate::error::ApiError;
-use crate::http::Route;
+use crate::http::{Resource, Route};
 
 /// Wait after a secondary limit that names no time: "at least one minute", doubled each time
 /// (docs.github.com, REST best practices, read 2026-11-21).
@@ -26,7 +28,7 @@ pub struct RateHeaders {
     pub remaining: Option<u64>,
     /// `x-ratelimit-reset`.
     pub reset_at: Option<Timestamp>,
-    /// `retry-after`, in seconds.
+    /// `retry-after`.
     pub retry_after: Option<Duration>,
 }
 
@@ -56,6 +58,19 @@ impl Verdict {
     }
 }
 
+/// In words, without any address or person.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TryAgain { reason, .. } => f.write_str(reason),
+            Self::Wait(Limit::Until(until)) => write!(f, "rate limit, until {until}"),
+            Self::Wait(Limit::For(wait)) => write!(f, "rate limit, for {} seconds", wait.as_secs()),
+            Self::Wait(Limit::Unspecified) => f.write_str("rate limit"),
+            Self::GiveUp(error) => error.fmt(f),
+        }
+    }
+}
+
 /// Which limit, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -70,13 +85,19 @@ pub enum Limit {
 /// Judges a complete answer: good, or what to do instead.
 pub fn judge(route: &Route, status: u16, headers: RateHeaders, body: &[u8]) -> Result<(), Verdict> {
     let template = route.template;
+    let is_github = matches!(route.resource, Resource::Core | Resource::Graphql);
     Err(match status {
         200..=299 | 304 => return Ok(()),
-        401 => Verdict::GiveUp(ApiError::Unauthorized {
+        401 if is_github => Verdict::GiveUp(ApiError::Unauthorized {
             route: template,
             hint: "renew the token or the App's key and check that it has not expired",
         }),
-        403 | 429 => match limit(status, headers, body) {
+        400 | 401 if route.resource == Resource::Login => sign_in_refused(template, status, body),
+        401 => Verdict::GiveUp(ApiError::Unauthorized {
+            route: template,
+            hint: "a fresh token was refused as well; check that UPTAKE_LOGIN_URL and UPTAKE_GRAPH_URL are of the same cloud and that an administrator has consented to the application's permissions",
+        }),
+        403 | 429 => match limit(is_github, status, headers, body) {
             Some(limit) => Verdict::Wait(limit),
             None => Verdict::GiveUp(ApiError::Forbidden {
                 route: template,
@@ -87,18 +108,111 @@ pub fn judge(route: &Route, status: u16, headers: RateHeaders, body: &[u8]) -> R
             route: template,
             hint: route.not_found,
         }),
-        408 | 500..=599 => Verdict::TryAgain {
-            reason: format!("status {status}"),
-            at_least: headers.retry_after.unwrap_or_default(),
-        },
+        // Microsoft throttles with 503 as well, and then says for how long.
+        503 if !is_github && let Some(wait) = headers.retry_after => Verdict::Wait(Limit::For(wait)),
+        408 | 500 | 502..=599 => passing_status(status, headers),
+        501 if is_github => passing_status(status, headers),
         _ => Verdict::GiveUp(ApiError::Refused {
             route: template,
+            upstream: route.resource.upstream(),
             status,
         }),
     })
 }
 
-fn limit(status: u16, headers: RateHeaders, body: &[u8]) -> Option<Limit> {
+/// Judges the answer of where a download lies. Its address is good for minutes only, so that the next try, which gets a
+/// new one, mends even a refusal.
+pub(super) fn judge_download(status: u16, headers: RateHeaders) -> Result<(), Verdict> {
+    match status {
+        200..=299 => Ok(()),
+        _ => Err(Verdict::TryAgain {
+            reason: format!("the download answered with status {status}"),
+            at_least: headers.retry_after.unwrap_or_default(),
+        }),
+    }
+}
+
+fn passing_status(status: u16, headers: RateHeaders) -> Verdict {
+    Verdict::TryAgain {
+        reason: format!("status {status}"),
+        at_least: headers.retry_after.unwrap_or_default(),
+    }
+}
+
+/// What a refused sign-in means. The description is never repeated: it may hold ids.
+fn sign_in_refused(route: &'static str, status: u16, body: &[u8]) -> Verdict {
+    #[derive(serde::Deserialize)]
+    struct Complaint {
+        #[serde(default)]
+        error: String,
+        #[serde(default)]
+        error_description: String,
+        #[serde(default)]
+        error_codes: Vec<u32>,
+    }
+    let Ok(complaint) = serde_json::from_slice::<Complaint>(body) else {
+        return Verdict::GiveUp(ApiError::Unauthorized {
+            route,
+            hint: "the sign-in was refused without a reason; check UPTAKE_LOGIN_URL, UPTAKE_TENANT_ID, UPTAKE_CLIENT_ID and UPTAKE_CLIENT_SECRET",
+        });
+    };
+    if complaint.error == "temporarily_unavailable" {
+        return passing_status(status, RateHeaders::default());
+    }
+    let code = complaint.error_codes.first().copied().or_else(|| {
+        let (_, after) = complaint.error_description.split_once("AADSTS")?;
+        after.split(|sign: char| !sign.is_ascii_digit()).next()?.parse().ok()
+    });
+    Verdict::GiveUp(ApiError::Unauthorized {
+        route,
+        hint: sign_in_hint(code),
+    })
+}
+
+/// What to do about a code of Microsoft's sign-in (learn.microsoft.com, Entra authentication error codes, read 2026-11-22).
+fn sign_in_hint(code: Option<u32>) -> &'static str {
+    match code {
+        Some(7_000_215) => {
+            "UPTAKE_CLIENT_SECRET is not a secret of this application (AADSTS7000215); store the secret's value, not its id"
+        }
+        Some(7_000_222) => {
+            "the client secret has expired (AADSTS7000222); make a new one under Certificates & secrets of the app registration and store it as UPTAKE_CLIENT_SECRET"
+        }
+        Some(7_000_216 | 7_000_218 | 900_144) => {
+            "the client secret is missing (AADSTS7000216); store it as UPTAKE_CLIENT_SECRET"
+        }
+        Some(700_016) => {
+            "the tenant does not know this application (AADSTS700016); check UPTAKE_CLIENT_ID and UPTAKE_TENANT_ID, and that an administrator consented to it in this tenant"
+        }
+        Some(90_002 | 900_021 | 900_023) => {
+            "there is no such tenant (AADSTS90002); check UPTAKE_TENANT_ID, and that UPTAKE_LOGIN_URL is of the tenant's cloud"
+        }
+        Some(7_000_112) => {
+            "the application is disabled (AADSTS7000112); enable it under Enterprise applications in Entra"
+        }
+        Some(53_003) => {
+            "a Conditional Access policy blocks the application (AADSTS53003); let its workload identity in"
+        }
+        Some(500_011 | 70_011 | 1_002_012) => {
+            "the sign-in does not know the service that is asked for (AADSTS500011); check that UPTAKE_LOGIN_URL and UPTAKE_GRAPH_URL are of the same cloud"
+        }
+        _ => {
+            "the sign-in was refused; the sign-in logs of the service principal in Entra say why, and UPTAKE_TENANT_ID, UPTAKE_CLIENT_ID and UPTAKE_CLIENT_SECRET are to be checked"
+        }
+    }
+}
+
+/// Reads a `Retry-After`: seconds, or the date of RFC 9110.
+pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = rfc2822::parse(value.trim()).ok()?.timestamp();
+    // One that has passed by our clock says "now".
+    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+}
+
+fn limit(is_github: bool, status: u16, headers: RateHeaders, body: &[u8]) -> Option<Limit> {
     match headers {
         RateHeaders {
             retry_after: Some(wait),
@@ -109,7 +223,7 @@ fn limit(status: u16, headers: RateHeaders, body: &[u8]) -> Option<Limit> {
             reset_at: Some(reset_at),
             ..
         } => Some(Limit::Until(reset_at)),
-        _ if status == 429 || tells_of_a_limit(body) => Some(Limit::Unspecified),
+        _ if status == 429 || (is_github && tells_of_a_limit(body)) => Some(Limit::Unspecified),
         _ => None,
     }
 }
@@ -136,17 +250,18 @@ pub(crate) fn tells_of_a_limit(body: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Resource;
 
     const ROUTE: Route = Route {
         template: "GET /x",
         resource: Resource::Core,
         grant: "grant x",
         not_found: "check x",
+        is_download: false,
     };
 
-    fn verdict(status: u16, headers: RateHeaders, body: &str) -> String {
-        match judge(&ROUTE, status, headers, body.as_bytes()) {
+    fn verdict(resource: Resource, status: u16, headers: RateHeaders, body: &str) -> String {
+        let route = Route { resource, ..ROUTE };
+        match judge(&route, status, headers, body.as_bytes()) {
             Ok(()) => "accept".into(),
             Err(Verdict::TryAgain { at_least, .. }) => format!("try again, at least {at_least:?}"),
             Err(Verdict::Wait(Limit::Until(until))) => format!("wait until {until}"),
@@ -200,7 +315,58 @@ mod tests {
             (502, none, "", "try again, at least 0ns"),
             (503, retry_after, "", "try again, at least 30s"),
         ] {
-            assert_eq!(verdict(status, headers, body), expected, "{status} {headers:?} {body}");
+            let told = verdict(Resource::Core, status, headers, body);
+            assert_eq!(told, expected, "{status} {headers:?} {body}");
+        }
+    }
+
+    #[test]
+    fn every_answer_of_microsoft_has_its_decision() {
+        let none = RateHeaders::default();
+        let retry_after = RateHeaders {
+            retry_after: Some(Duration::from_secs(30)),
+            ..none
+        };
+        let denied = r#"{"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges."}}"#;
+        let segment = r#"{"error":{"code":"BadRequest","message":"Resource not found for the segment 'x'."}}"#;
+        let secret = r#"{"error":"invalid_client","error_codes":[7000215]}"#;
+        let busy = r#"{"error":"temporarily_unavailable"}"#;
+        for (resource, status, headers, body, expected) in [
+            (Resource::Graph, 200, none, "", "accept"),
+            (Resource::Graph, 400, none, segment, "give up: Contract"),
+            (Resource::Graph, 401, none, "", "give up: Credentials"),
+            (Resource::Graph, 403, none, denied, "give up: Permission"),
+            (Resource::Graph, 403, retry_after, "", "wait 30s"),
+            (Resource::Graph, 404, none, "", "give up: Permission"),
+            (Resource::Graph, 429, retry_after, "", "wait 30s"),
+            (Resource::Graph, 429, none, "", "wait, unspecified"),
+            (Resource::Graph, 500, none, "", "try again, at least 0ns"),
+            (Resource::Graph, 501, none, "", "give up: Contract"),
+            (Resource::Graph, 503, none, "", "try again, at least 0ns"),
+            (Resource::Graph, 503, retry_after, "", "wait 30s"),
+            (Resource::Graph, 504, retry_after, "", "try again, at least 30s"),
+            (Resource::Login, 400, none, secret, "give up: Credentials"),
+            (Resource::Login, 401, none, "not json", "give up: Credentials"),
+            (Resource::Login, 400, none, busy, "try again, at least 0ns"),
+            (Resource::Login, 429, retry_after, "", "wait 30s"),
+        ] {
+            let told = verdict(resource, status, headers, body);
+            assert_eq!(told, expected, "{resource:?} {status} {headers:?} {body}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2026-11-20T06:00:00Z".parse().unwrap();
+        for (value, expected) in [
+            ("30", Some(30)),
+            (" 0 ", Some(0)),
+            ("Fri, 20 Nov 2026 06:02:00 GMT", Some(120)),
+            ("Fri, 20 Nov 2026 05:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(retry_after(value, now), expected.map(Duration::from_secs), "{value}");
         }
     }
 }

@@ -5,7 +5,7 @@ use uptake_upstream::clock::Deadline;
 use uptake_upstream::error::ApiError;
 use uptake_upstream::github::seats::decode_seat;
 use uptake_upstream::github::{GitHub, Owner};
-use wiremock::matchers::{header, header_exists, method, path, query_param};
+use wiremock::matchers::{any, header, header_exists, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::client::{enterprise, fixture, github};
@@ -155,4 +155,37 @@ async fn an_organisation_has_an_address_of_its_own() {
         .seats(&owner, Deadline::NONE, |_| {})
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_renamed_organisation_is_followed_with_the_credential() {
+    let server = MockServer::start().await;
+    let (old, new) = ("/orgs/old-org/copilot/billing/seats", "/organizations/1/seats");
+    Mock::given(path(old))
+        .respond_with(ResponseTemplate::new(301).insert_header("location", new))
+        .mount(&server)
+        .await;
+    Mock::given(path(new))
+        .and(header("authorization", "Bearer fixture-token"))
+        .respond_with(fixture("seats-empty"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let github = github(&server.uri());
+    let owner = Owner::Organisation("old-org".into());
+    github.seats(&owner, Deadline::NONE, |_| {}).await.unwrap();
+    assert_eq!(github.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_redirect_in_a_circle_ends() {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(302).insert_header("location", "/again"))
+        .mount(&server)
+        .await;
+    let github = github(&server.uri());
+    let error = github.seats(&enterprise(), Deadline::NONE, |_| {}).await.unwrap_err();
+    assert!(error.to_string().contains("GitHub refused the request"), "{error}");
+    assert_eq!(github.requests(), 5);
 }
