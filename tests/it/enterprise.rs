@@ -129,7 +129,8 @@ impl Enterprise {
             return config.connect(&NoParameters, Arc::new(SystemClock)).await.unwrap();
         }
         let identity = Identity::Token(self.variables["UPTAKE_GITHUB_TOKEN"].as_str().into());
-        GitHub::new(config.api.clone(), identity, Arc::new(SystemClock), self.patience).unwrap()
+        let github = GitHub::new(config.api.clone(), identity, Arc::new(SystemClock), self.patience).unwrap();
+        github.with_journal()
     }
 
     /// Runs `copilot-seats` as the scheduler would on the morning of the day.
@@ -168,7 +169,8 @@ impl Enterprise {
         trigger: &Trigger,
     ) -> Result<Outcome, PipelineError> {
         let github = self.github(config).await;
-        copilot_seats::collect(&github, config, self.ports(clock), trigger, &self.invocation()).await
+        let lake = self.folder.lake().unwrap();
+        copilot_seats::collect(&github, &lake, config, self.ports(clock), trigger, &self.invocation()).await
     }
 
     pub(crate) async fn run_mailer(&self, mail: &dyn Mail, trigger: &Trigger) -> Result<Outcome, PipelineError> {

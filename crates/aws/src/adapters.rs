@@ -34,6 +34,8 @@ pub struct Adapters {
     pub secrets: ParameterStore,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    pub(crate) config: SdkConfig,
+    pub(crate) bucket: config::Bucket,
 }
 
 impl Adapters {
@@ -50,12 +52,14 @@ impl Adapters {
             .load()
             .await;
         Self {
-            files: Bucket::new(s3_client(&config), bucket.name, &bucket.prefix),
+            files: Bucket::new(s3_client(&config), bucket.name.clone(), &bucket.prefix),
             metrics: CloudWatch::new(aws_sdk_cloudwatch::Client::new(&config)),
             logs: CloudWatchLogs::new(aws_sdk_cloudwatchlogs::Client::new(&config)),
             mail: Ses::new(&config),
             secrets: ParameterStore::new(aws_sdk_ssm::Client::new(&config)),
             clock: Arc::new(SystemClock),
+            config,
+            bucket,
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod cloudwatch;
 pub mod cloudwatch_logs;
+pub mod lake;
 pub mod lambda;
 #[cfg(test)]
 mod loopback;

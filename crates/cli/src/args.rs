@@ -30,10 +30,12 @@ pub enum Command {
     Run(Run),
     /// Collect a stretch of days that was missed, or that lies before the first collection
     Backfill(Backfill),
-    /// Serve a made-up GitHub on loopback
+    /// Serve a made-up GitHub and Microsoft 365 on loopback
     Simulate(Simulate),
     /// Look at records that could not be understood
     Quarantine(Quarantine),
+    /// Look at the tables of the lake
+    Lake(Lake),
 }
 
 /// `uptake demo`.
@@ -42,7 +44,7 @@ pub struct Demo {
     /// Days to run; a first demo runs a week, a later one adds a day
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=60))]
     pub days: Option<u8>,
-    /// Copilot seats of the simulated enterprise
+    /// Copilot seats of the simulated enterprise, and people of the simulated tenant
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     pub seats: u32,
 }
@@ -52,8 +54,13 @@ pub struct Demo {
 pub enum Function {
     /// Teams, seats and accounts from GitHub: CSV report and metrics
     CopilotSeats,
+    /// Directory, licences and usage reports from Microsoft 365: bronze, silver and gold
+    #[value(name = "m365-usage")]
+    M365Usage,
     /// One mail per report and person
     Mailer,
+    /// Usage scores of Microsoft 365 Copilot licences: gold, metrics and the list of underutilised ones
+    Scoring,
     /// Workflow runs from GitHub: log events, metrics and history; --date takes the day's 24 hours
     WorkflowMetrics,
 }
@@ -114,6 +121,9 @@ pub struct Simulate {
     /// Workflow runs on a weekday, about
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub runs_per_day: u32,
+    /// People of the Microsoft 365 tenant
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub tenant_users: u32,
     /// Same seed, same people, same runs
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
@@ -147,5 +157,38 @@ pub enum QuarantineCommand {
         function: String,
         /// The day
         day: Date,
+    },
+}
+
+/// `uptake lake`.
+#[derive(Debug, Args)]
+pub struct Lake {
+    /// What to look at.
+    #[command(subcommand)]
+    pub command: LakeCommand,
+}
+
+/// The commands below `uptake lake`.
+#[derive(Debug, Subcommand)]
+pub enum LakeCommand {
+    /// List the tables: rows, files, size
+    Tables {
+        /// Answer with one JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the columns of a table and some of its rows
+    Show {
+        /// The table
+        table: String,
+        /// Only rows of this partition, as COLUMN=VALUE
+        #[arg(long = "where", value_name = "COLUMN=VALUE")]
+        partition: Option<String>,
+        /// Rows to show
+        #[arg(long, default_value_t = 10)]
+        rows: usize,
+        /// Answer with one JSON object a row
+        #[arg(long)]
+        json: bool,
     },
 }

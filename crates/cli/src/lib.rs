@@ -5,6 +5,7 @@ pub mod folder;
 pub mod terminal;
 
 mod demo;
+mod lake;
 mod quarantine;
 mod run;
 mod simulate;
@@ -42,6 +43,7 @@ pub async fn execute(arguments: Arguments, get: &dyn Fn(&str) -> Option<String>)
         Command::Demo(what) => demo::execute(&what, get).await,
         Command::Simulate(what) => simulate::execute(&what).await,
         Command::Quarantine(what) => quarantine::execute(&what, get).await,
+        Command::Lake(what) => lake::execute(&what, get).await,
     };
     match end {
         Ok(End::Done) => ExitCode::SUCCESS,

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use uptake_domain::calendar::{Window, day_of, start_of};
+use uptake_domain::licenses_csv;
 use uptake_pipeline::config::{ConfigFaults, Environment, Face};
 use uptake_pipeline::outcome::{Outcome, Status};
 use uptake_pipeline::ports::{Clock, Files, Ports, SystemClock};
 use uptake_pipeline::trigger::{Invocation, Trigger};
-use uptake_pipeline::{copilot_seats, mailer, report_record, workflow_metrics};
+use uptake_pipeline::{copilot_seats, m365_usage, mailer, report_record, scoring, workflow_metrics};
 use uptake_upstream::clock::Deadline;
 use uuid::Uuid;
 
@@ -34,6 +35,8 @@ pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<Stri
         Function::WorkflowMetrics if asked.from <= asked.to => None,
         Function::WorkflowMetrics => Some("--from is after --to"),
         Function::CopilotSeats => Some("GitHub tells the present seats only, so there is nothing to look back at"),
+        Function::M365Usage => Some("Microsoft tells the present directory only, so there is nothing to look back at"),
+        Function::Scoring => Some("name the day with `uptake run scoring --date`"),
         Function::Mailer => Some("name the day with `uptake run mailer --date`"),
     };
     let outcome = if let Some(fault) = fault {
@@ -107,6 +110,29 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
                 "the same command again, once what is missing is mended".to_owned(),
             );
         }
+    } else if outcome.function == m365_usage::FUNCTION {
+        row("tables", folder.location("lake"));
+        if outcome.counts.quarantined > 0 {
+            row(
+                "next",
+                format!("uptake lake show silver_rejected --where rejected_on={day}"),
+            );
+        }
+        row(
+            "next",
+            if outcome.status == Status::Incomplete {
+                "the same command again, once what is missing is there".to_owned()
+            } else {
+                format!("uptake run scoring --date {day}")
+            },
+        );
+    } else if outcome.function == scoring::FUNCTION {
+        row("scores", folder.location("lake/gold_copilot_usage_scores"));
+        row(
+            "list",
+            folder.location(&format!("reports/{}", licenses_csv::file_name(day))),
+        );
+        row("metrics", folder.location(&format!("cloudwatch/metrics/{day}.jsonl")));
     } else if outcome.counts.published > 0 {
         row("mails", folder.location("mail"));
     }
@@ -135,6 +161,8 @@ async fn collect(
     };
     match function {
         Function::CopilotSeats => job.copilot_seats(get).await,
+        Function::M365Usage => job.m365_usage(get).await,
+        Function::Scoring => job.scoring(get).await,
         Function::Mailer => job.mailer(get).await,
         Function::WorkflowMetrics => job.workflow_metrics(get).await,
     }
@@ -153,8 +181,8 @@ fn trigger(run: &Run) -> Trigger {
         dry_run: run.dry_run,
         resend: run.resend,
         replace: match run.function {
-            Function::CopilotSeats => run.at.is_none(),
-            Function::Mailer | Function::WorkflowMetrics => run.date.is_some(),
+            Function::CopilotSeats | Function::M365Usage => run.at.is_none(),
+            Function::Mailer | Function::Scoring | Function::WorkflowMetrics => run.date.is_some(),
         },
         window: match (run.function, run.date) {
             (Function::WorkflowMetrics, Some(date)) => Some(Window::of_day(date)),
@@ -182,8 +210,29 @@ impl Job<'_> {
         let (root, config) = environment.finish(root.zip(config))?;
         let folder = Folder::new(root);
         let github = config.connect(&NoParameters, Arc::new(SystemClock)).await?;
-        let outcome =
-            copilot_seats::collect(&github, &config, self.ports(&folder), &self.trigger, &invocation()).await?;
+        let (lake, ports) = (folder.lake()?, self.ports(&folder));
+        let outcome = copilot_seats::collect(&github, &lake, &config, ports, &self.trigger, &invocation()).await?;
+        Ok(outcome)
+    }
+
+    pub(crate) async fn m365_usage(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+        let mut environment = Environment::new(Face::CommandLine, get);
+        let (root, config) = (environment.folder(), environment.m365_usage());
+        let (root, config) = environment.finish(root.zip(config))?;
+        let folder = Folder::new(root);
+        let graph = config.connect(&NoParameters, Arc::new(SystemClock)).await?;
+        let (lake, ports) = (folder.lake()?, self.ports(&folder));
+        let outcome = m365_usage::collect(&graph, &lake, &config, ports, &self.trigger, &invocation()).await?;
+        Ok(outcome)
+    }
+
+    pub(crate) async fn scoring(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+        let mut environment = Environment::new(Face::CommandLine, get);
+        let (root, config) = (environment.folder(), environment.scoring());
+        let (root, config) = environment.finish(root.zip(config))?;
+        let folder = Folder::new(root);
+        let (lake, ports) = (folder.lake()?, self.ports(&folder));
+        let outcome = scoring::score(&lake, &config, ports, &folder, &self.trigger, &invocation()).await?;
         Ok(outcome)
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use uptake_domain::calendar::day_of;
 use uptake_pipeline::config::ConfigFaults;
 use uptake_pipeline::ports::{Clock, SystemClock};
-use uptake_simulator::{ENTERPRISE, ORGANISATIONS, Scenario, Settings, Simulator, SimulatorError, TOKEN};
+use uptake_simulator::{
+    CLIENT_ID, CLIENT_SECRET, ENTERPRISE, ORGANISATIONS, Scenario, Settings, Simulator, SimulatorError, TENANT, TOKEN,
+};
 
 use crate::End;
 use crate::args::Simulate;
@@ -26,12 +28,16 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
     let settings = Settings {
         repositories: simulate.repositories,
         runs_per_day: simulate.runs_per_day,
+        tenant_users: simulate.tenant_users,
         latency: Duration::from_millis(simulate.latency_ms),
         ..Settings::new(simulate.seats, simulate.seed, today)
     }
     .with_scenario(scenario);
     let Settings {
-        seats, repositories, ..
+        seats,
+        repositories,
+        tenant_users,
+        ..
     } = settings;
     let simulator = Simulator::start_on(simulate.listen, settings)
         .await
@@ -42,12 +48,17 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
     let url = simulator.url();
     let organisations = ORGANISATIONS.join(",");
     terminal::say(&format!(
-        "A made-up GitHub with {seats} seats and {repositories} repositories listens at {url}. In another terminal:\n\n  \
+        "A made-up GitHub with {seats} seats and {repositories} repositories and a made-up Microsoft 365 with {tenant_users} people \
+         listen at {url}. In another terminal:\n\n  \
          export UPTAKE_GITHUB_API_URL={url} UPTAKE_GITHUB_TOKEN={TOKEN}\n  \
          export UPTAKE_GITHUB_ENTERPRISE={ENTERPRISE} UPTAKE_GITHUB_ORGS={organisations}\n  \
+         export UPTAKE_LOGIN_URL={url} UPTAKE_GRAPH_URL={url} UPTAKE_TENANT_ID={TENANT}\n  \
+         export UPTAKE_CLIENT_ID={CLIENT_ID} UPTAKE_CLIENT_SECRET={CLIENT_SECRET}\n  \
          export UPTAKE_STORE=file://$PWD/simulated-data UPTAKE_SENDER=uptake@octo.example\n  \
          uptake run copilot-seats --date {today}\n  \
-         uptake run workflow-metrics --date {today}\n\n\
+         uptake run workflow-metrics --date {today}\n  \
+         uptake run m365-usage --date {today}\n  \
+         uptake run scoring --date {today}\n\n\
          What it was asked: {url}/_simulator/requests. Stop it with Ctrl-C."
     ));
     std::future::pending::<()>().await;

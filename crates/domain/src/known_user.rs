@@ -13,6 +13,8 @@ pub struct KnownUser {
     pub user_id: String,
     /// The user principal name, lower case, as last seen.
     pub upn: String,
+    /// Names before that one, oldest first: reports are days old and still have them.
+    pub former_upns: Vec<String>,
     /// The name shown to people, as last seen.
     pub display_name: Option<String>,
     /// The mail address, as last seen.
@@ -41,9 +43,15 @@ impl KnownUser {
     /// What is known after a reading of `day` showed the account.
     pub fn seen(stored: Option<&Self>, user: &DirectoryUser, day: Date) -> Self {
         let departed = !user.account_enabled;
+        let mut former_upns = stored.map(|stored| stored.former_upns.clone()).unwrap_or_default();
+        if let Some(stored) = stored.filter(|stored| stored.upn != user.upn) {
+            former_upns.retain(|upn| *upn != stored.upn && *upn != user.upn);
+            former_upns.push(stored.upn.clone());
+        }
         Self {
             user_id: user.id.clone(),
             upn: user.upn.clone(),
+            former_upns,
             display_name: user.display_name.clone(),
             mail: user.mail.clone(),
             department: user.department.clone(),
@@ -90,6 +98,27 @@ pub(crate) mod tests {
             plans: Vec::new(),
             states: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_name_that_was_left_behind_is_remembered_once() {
+        let on = |day| date(2026, 11, day);
+        let named = |stored: Option<&KnownUser>, upn: &str, day| {
+            let user = DirectoryUser {
+                upn: upn.to_owned(),
+                ..user("a")
+            };
+            KnownUser::seen(stored, &user, on(day))
+        };
+        let first = named(None, "maiden@x", 1);
+        let married = named(Some(&first), "married@x", 2);
+        assert_eq!(married.former_upns, ["maiden@x"]);
+        assert_eq!(named(Some(&married), "married@x", 3).former_upns, ["maiden@x"]);
+        assert_eq!(
+            named(Some(&married), "maiden@x", 3).former_upns,
+            ["married@x"],
+            "back to the first one"
+        );
     }
 
     #[test]

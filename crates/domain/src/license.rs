@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::day_of;
-use crate::directory::{AssignedPlan, DirectoryUser, SubscribedSku};
+use crate::directory::{AssignedPlan, AssignmentState, DirectoryUser, SubscribedSku};
 
 /// The service plans that make a licence a Copilot licence (Microsoft Learn, "Product names and service plan identifiers"
 /// and the Copilot change-notification pages, read November 2026). Plans rather than SKUs, because bundles carry them
@@ -64,11 +64,16 @@ pub fn held_licenses(user: &DirectoryUser, skus: &[SubscribedSku]) -> Vec<HeldLi
     held
 }
 
-/// An assignment in error (no licences left, a conflict) gives nothing; of several, one that works is enough.
+/// Whether the SKU is assigned in a way that works; of several, one that does is enough.
 fn assignment_works(user: &DirectoryUser, sku_id: &str) -> bool {
     let mut states = user.states.iter().filter(|state| state.sku_id == sku_id).peekable();
     let nothing_said = states.peek().is_none();
-    nothing_said || states.any(|state| !matches!(state.state.as_deref(), Some("Error" | "Disabled")))
+    nothing_said || states.any(is_in_force)
+}
+
+/// An assignment in error (no licences left, a conflict) gives nothing.
+fn is_in_force(assignment: &AssignmentState) -> bool {
+    !matches!(assignment.state.as_deref(), Some("Error" | "Disabled"))
 }
 
 /// A plan works unless Graph says that it does not: what it does not list yet is on its way.
@@ -88,7 +93,7 @@ fn plans_of<'a>(user: &'a DirectoryUser, plan_id: &'a str) -> impl Iterator<Item
     user.plans.iter().filter(move |plan| plan.plan_id == plan_id)
 }
 
-/// The earliest of what the plans say; where they say nothing, of what the assignments say.
+/// The earliest of what the plans say; where they say nothing, of what the assignments in force say.
 fn assigned_on(user: &DirectoryUser, sku_id: &str, plans: &[&str]) -> Option<Date> {
     let by_plan = plans
         .iter()
@@ -98,7 +103,7 @@ fn assigned_on(user: &DirectoryUser, sku_id: &str, plans: &[&str]) -> Option<Dat
     let by_assignment = user
         .states
         .iter()
-        .filter(|state| state.sku_id == sku_id)
+        .filter(|state| state.sku_id == sku_id && is_in_force(state))
         .filter_map(|state| state.updated_at)
         .min();
     by_plan.or(by_assignment).map(day_of)
@@ -286,7 +291,7 @@ pub fn histories<'a>(holdings: impl IntoIterator<Item = &'a Holding>) -> BTreeMa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::{AssignedLicense, AssignmentState};
+    use crate::directory::AssignedLicense;
     use crate::known_user::tests::user;
     use jiff::civil::date;
     use proptest::prelude::*;

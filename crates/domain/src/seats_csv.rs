@@ -1,6 +1,5 @@
 //! The CSV report of seats: fixed columns, one row per assignee, and no cell that a spreadsheet would run.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::to_seconds;
 use crate::seat::Assignee;
+use crate::spreadsheet::inert;
 
 /// The columns, in order. Readers rely on them.
 pub const COLUMNS: [&str; 9] = [
@@ -73,16 +73,6 @@ fn or_not_available(text: Option<&str>) -> String {
 
 fn instant(at: Option<Timestamp>) -> String {
     at.map_or_else(|| NOT_AVAILABLE.to_owned(), to_seconds)
-}
-
-/// Puts a `'` before a cell that a spreadsheet would take for a formula
-/// (OWASP, "CSV Injection", read 2026-11-21: `=`, `+`, `-`, `@`, tab and return).
-fn inert(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        Cow::Owned(format!("'{cell}"))
-    } else {
-        Cow::Borrowed(cell)
-    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,11 @@ const fn column(name: &'static str, kind: Kind, meaning: &'static str) -> Column
 }
 
 impl Table {
+    /// The names of its own columns in order.
+    pub fn column_names(&self) -> Vec<&'static str> {
+        self.columns.iter().map(|column| column.name).collect()
+    }
+
     /// All columns in order, those that every table has included.
     pub fn all_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().chain(EVERYWHERE)
@@ -80,6 +85,11 @@ pub static SILVER_USERS: Table = Table {
             "Object id of the account; stays when everything else changes.",
         ),
         column("upn", Kind::Text, "User principal name, lower case, as last seen."),
+        column(
+            "former_upns",
+            Kind::Texts,
+            "Names before that one, oldest first: reports are days old and still have them.",
+        ),
         column("display_name", Kind::Text, "Name shown to people, as last seen."),
         column("mail", Kind::Text, "Mail address, as last seen."),
         column("department", Kind::Text, "Department, as last seen."),

@@ -1,1 +1,22 @@
-//! Delta tables.
+#![doc = include_str!("../README.md")]
+
+mod append;
+mod commit;
+mod error;
+#[cfg(test)]
+mod faults;
+mod files;
+mod maintain;
+mod merge;
+mod replace;
+mod rows;
+mod scan;
+mod schema;
+mod store;
+mod upsert;
+
+pub use error::LakeError;
+pub use maintain::Maintenance;
+pub use scan::{Filter, TableState};
+pub use store::Lake;
+pub use upsert::{Columns, Stamp, Written};

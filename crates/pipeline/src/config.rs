@@ -7,16 +7,18 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use jiff::SignedDuration;
 use jiff::civil::Weekday;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
+use uptake_domain::calendar::day_of;
 use uptake_domain::log_groups;
 use uptake_domain::recipients::Recipient;
 use uptake_domain::seat::TeamFilter;
+use uptake_domain::usage_score::LicenseRules;
 use uptake_upstream::github::Owner;
 use uptake_upstream::origin::Origin;
 
-use crate::ports::{PortError, Secrets};
+use crate::ports::{LogStream, PortError, Secrets};
 
 /// One environment variable.
 #[derive(Debug)]
@@ -33,8 +35,12 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
-const ALL_FUNCTIONS: &[&str] = &["copilot-seats", "mailer", "workflow-metrics"];
+const ALL_FUNCTIONS: &[&str] = &["copilot-seats", "m365-usage", "mailer", "scoring", "workflow-metrics"];
 const GITHUB: &[&str] = &["copilot-seats", "workflow-metrics"];
+const MICROSOFT: &[&str] = &["m365-usage"];
+const LICENSES: &[&str] = &["m365-usage", "scoring"];
+const SCORING: &[&str] = &["scoring"];
+const LOG_GROUPS: &[&str] = &["scoring", "workflow-metrics"];
 const SEATS: &[&str] = &["copilot-seats"];
 const WORKFLOWS: &[&str] = &["workflow-metrics"];
 const MAILER: &[&str] = &["mailer"];
@@ -119,8 +125,85 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "Comma list of team slugs to report. Set, it leaves out direct seats; empty, everything is reported.",
     },
     Variable {
+        name: "UPTAKE_LOGIN_URL",
+        functions: MICROSOFT,
+        default: Some("https://login.microsoftonline.com"),
+        example: "https://login.microsoftonline.us",
+        meaning: "Where Uptake signs in to Microsoft: scheme and host, no path. Plain HTTP only on loopback.",
+    },
+    Variable {
+        name: "UPTAKE_GRAPH_URL",
+        functions: MICROSOFT,
+        default: Some("https://graph.microsoft.com"),
+        example: "https://graph.microsoft.us",
+        meaning: "Microsoft Graph: scheme and host, no path. Plain HTTP only on loopback.",
+    },
+    Variable {
+        name: "UPTAKE_TENANT_ID",
+        functions: MICROSOFT,
+        default: None,
+        example: "11111111-2222-3333-4444-555555555555",
+        meaning: "The tenant: its id or a domain of it.",
+    },
+    Variable {
+        name: "UPTAKE_TENANT_ID_PARAMETER",
+        functions: MICROSOFT,
+        default: None,
+        example: "/uptake/tenant-id",
+        meaning: "SSM parameter that holds it; Lambda only.",
+    },
+    Variable {
+        name: "UPTAKE_CLIENT_ID",
+        functions: MICROSOFT,
+        default: None,
+        example: "66666666-7777-8888-9999-000000000000",
+        meaning: "The app registration's application (client) id. Application permissions, with admin consent: `User.Read.All`, `LicenseAssignment.Read.All`, `Reports.Read.All`, and `ReportSettings.Read.All` if you can (SECURITY.md says what for).",
+    },
+    Variable {
+        name: "UPTAKE_CLIENT_ID_PARAMETER",
+        functions: MICROSOFT,
+        default: None,
+        example: "/uptake/client-id",
+        meaning: "SSM parameter that holds it; Lambda only.",
+    },
+    Variable {
+        name: "UPTAKE_CLIENT_SECRET",
+        functions: MICROSOFT,
+        default: None,
+        example: "(secret)",
+        meaning: "The value of a client secret of the app registration, not its id.",
+    },
+    Variable {
+        name: "UPTAKE_CLIENT_SECRET_PARAMETER",
+        functions: MICROSOFT,
+        default: None,
+        example: "/uptake/client-secret",
+        meaning: "SSM SecureString that holds it; Lambda only.",
+    },
+    Variable {
+        name: "UPTAKE_UNDERUTILIZED_THRESHOLD",
+        functions: SCORING,
+        default: Some("20"),
+        example: "30",
+        meaning: "Usage score, 0 to 100, at or below which a licence counts as underutilised.",
+    },
+    Variable {
+        name: "UPTAKE_NEW_LICENSE_DAYS",
+        functions: LICENSES,
+        default: Some("14"),
+        example: "30",
+        meaning: "Days for which a licence is a new assignment and too new to judge; 0 judges from the first day.",
+    },
+    Variable {
+        name: "UPTAKE_LICENSE_PRICE",
+        functions: SCORING,
+        default: None,
+        example: "30",
+        meaning: "What a Copilot licence costs, usually a month, in a currency of your choice; without it there is no `IdleLicenseCost`.",
+    },
+    Variable {
         name: "UPTAKE_SMALLEST_GROUP",
-        functions: SEATS,
+        functions: &["copilot-seats", "scoring"],
         default: Some("5"),
         example: "10",
         meaning: "Groups of fewer people fold into `other` in every metric dimension; 0 and 1 fold nobody.",
@@ -148,21 +231,21 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "UPTAKE_LOG_GROUP_PREFIX",
-        functions: WORKFLOWS,
+        functions: LOG_GROUPS,
         default: Some("/uptake"),
         example: "/contoso/uptake",
-        meaning: "Weekly log groups are called `<prefix>/workflow-runs-<first day>_<last day>`. After a change, hours that are published again are written whole to the new group.",
+        meaning: "Weekly log groups are called `<prefix>/workflow-runs-<first day>_<last day>`, and `license-usage` in place of `workflow-runs`. After a change, hours that are published again are written whole to the new group.",
     },
     Variable {
         name: "UPTAKE_LOG_RETENTION_DAYS",
-        functions: WORKFLOWS,
+        functions: LOG_GROUPS,
         default: Some("400"),
         example: "90",
         meaning: "Days for which weekly log groups keep their events: a value CloudWatch knows, from 14 up. The group of the present week gets it with every hour.",
     },
     Variable {
         name: "UPTAKE_WEEK_STARTS_ON",
-        functions: &["mailer", "workflow-metrics"],
+        functions: &["mailer", "scoring", "workflow-metrics"],
         default: Some("monday"),
         example: "sunday",
         meaning: "First day of the week, of log groups and of the weekly digest. After a change, hours that are published again are written whole to the group of the new week.",
@@ -172,7 +255,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: MAILER,
         default: Some("config/emails.json"),
         example: "config/emails.json",
-        meaning: "Store key of the list of recipients: `{\"emails\": [...], \"reports\": {\"copilot-seats\": [...], \"weekly-digest\": [...]}}`, `reports` optional.",
+        meaning: "Store key of the list of recipients: `{\"emails\": [...], \"reports\": {\"copilot-seats\": [...], \"license-digest\": [...], \"weekly-digest\": [...]}}`, `reports` optional.",
     },
     Variable {
         name: "UPTAKE_SENDER",
@@ -283,12 +366,61 @@ pub struct WorkflowMetricsConfig {
     pub stuck_after: SignedDuration,
     /// How long a workflow may do nothing before it counts as inactive.
     pub inactive_after: SignedDuration,
-    /// What names of log groups begin with.
-    pub log_group_prefix: String,
-    /// Days for which new log groups keep events.
-    pub log_retention_days: u16,
+    /// The log groups.
+    pub log_groups: LogGroups,
+}
+
+/// What `m365-usage` needs.
+#[derive(Clone, Debug)]
+pub struct M365UsageConfig {
+    /// Where to sign in.
+    pub login: Origin,
+    /// Microsoft Graph.
+    pub graph: Origin,
+    /// The tenant.
+    pub tenant: SecretSource,
+    /// The app registration.
+    pub client_id: SecretSource,
+    /// Its secret.
+    pub client_secret: SecretSource,
+    /// Days for which a licence is a new assignment.
+    pub new_license_days: i64,
+}
+
+/// What `scoring` needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoringConfig {
+    /// When a licence counts as new or underutilised.
+    pub rules: LicenseRules,
+    /// The smallest group shown by name.
+    pub smallest_group: usize,
+    /// What a licence costs.
+    pub license_price: Option<f64>,
+    /// The log groups.
+    pub log_groups: LogGroups,
+}
+
+/// Where weekly log groups stand, and how they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogGroups {
+    /// What their names begin with.
+    pub prefix: String,
+    /// Days for which new ones keep events.
+    pub retention_days: u16,
     /// First day of the week.
     pub week_starts_on: Weekday,
+}
+
+impl LogGroups {
+    /// The stream in which a function writes the events of the window that begins at `window_start`, in the week's group
+    /// of that kind of events.
+    pub fn stream(&self, kind: &str, function: &str, window_start: Timestamp) -> LogStream {
+        LogStream {
+            group: log_groups::weekly_group(&self.prefix, kind, day_of(window_start), self.week_starts_on),
+            name: log_groups::stream_name(function, window_start),
+            retention_days: self.retention_days,
+        }
+    }
 }
 
 /// Where `repositories.yml` lies.
@@ -370,13 +502,13 @@ impl<'a> Environment<'a> {
         let owners = self.owners();
         let credential = self.credential(&owners);
         let teams = TeamFilter::new(self.list("UPTAKE_TEAMS"));
-        let smallest_group = self.parsed::<Count>("UPTAKE_SMALLEST_GROUP", Some("5"));
+        let smallest_group = self.smallest_group();
         Some(CopilotSeatsConfig {
             api: api?,
             owners: (!owners.is_empty()).then_some(owners)?,
             credential: credential?,
             teams,
-            smallest_group: smallest_group?.0,
+            smallest_group: smallest_group?,
         })
     }
 
@@ -400,9 +532,7 @@ impl<'a> Environment<'a> {
         };
         let stuck_after = self.parsed::<Length>("UPTAKE_STUCK_MINUTES", Some("120"));
         let inactive_after = self.parsed::<Length>("UPTAKE_INACTIVE_DAYS", Some("14"));
-        let prefix = self.parsed::<LogGroupPrefix>("UPTAKE_LOG_GROUP_PREFIX", Some("/uptake"));
-        let retention = self.parsed::<RetentionDays>("UPTAKE_LOG_RETENTION_DAYS", Some("400"));
-        let week = self.parsed::<FirstDayOfWeek>("UPTAKE_WEEK_STARTS_ON", Some("monday"));
+        let log_groups = self.log_groups();
         Some(WorkflowMetricsConfig {
             api: api?,
             credential: credential?,
@@ -410,8 +540,66 @@ impl<'a> Environment<'a> {
             organisations,
             stuck_after: SignedDuration::from_mins(stuck_after?.0),
             inactive_after: SignedDuration::from_hours(24 * inactive_after?.0),
-            log_group_prefix: prefix?.0,
-            log_retention_days: retention?.0,
+            log_groups: log_groups?,
+        })
+    }
+
+    /// What `m365-usage` needs.
+    pub fn m365_usage(&mut self) -> Option<M365UsageConfig> {
+        let login = self.parsed("UPTAKE_LOGIN_URL", Some("https://login.microsoftonline.com"));
+        let graph = self.parsed("UPTAKE_GRAPH_URL", Some("https://graph.microsoft.com"));
+        let tenant = self.needed_secret("UPTAKE_TENANT_ID", "UPTAKE_TENANT_ID_PARAMETER");
+        let client_id = self.needed_secret("UPTAKE_CLIENT_ID", "UPTAKE_CLIENT_ID_PARAMETER");
+        let client_secret = self.needed_secret("UPTAKE_CLIENT_SECRET", "UPTAKE_CLIENT_SECRET_PARAMETER");
+        let new_license_days = self.new_license_days();
+        Some(M365UsageConfig {
+            login: login?,
+            graph: graph?,
+            tenant: tenant?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            new_license_days: new_license_days?,
+        })
+    }
+
+    /// What `scoring` needs.
+    pub fn scoring(&mut self) -> Option<ScoringConfig> {
+        let threshold = self.parsed::<Points>("UPTAKE_UNDERUTILIZED_THRESHOLD", Some("20"));
+        let new_license_days = self.new_license_days();
+        let smallest_group = self.smallest_group();
+        let price = self.text("UPTAKE_LICENSE_PRICE").is_some();
+        let price = price.then(|| self.parsed::<Price>("UPTAKE_LICENSE_PRICE", None));
+        let log_groups = self.log_groups();
+        Some(ScoringConfig {
+            rules: LicenseRules {
+                threshold: threshold?.0,
+                new_license_days: new_license_days?,
+            },
+            smallest_group: smallest_group?,
+            license_price: match price {
+                Some(price) => Some(price?.0),
+                None => None,
+            },
+            log_groups: log_groups?,
+        })
+    }
+
+    fn smallest_group(&mut self) -> Option<usize> {
+        Some(self.parsed::<Count>("UPTAKE_SMALLEST_GROUP", Some("5"))?.0)
+    }
+
+    fn new_license_days(&mut self) -> Option<i64> {
+        let days = self.parsed::<Count>("UPTAKE_NEW_LICENSE_DAYS", Some("14"))?;
+        i64::try_from(days.0).ok()
+    }
+
+    fn log_groups(&mut self) -> Option<LogGroups> {
+        let prefix = self.parsed::<LogGroupPrefix>("UPTAKE_LOG_GROUP_PREFIX", Some("/uptake"));
+        let retention = self.parsed::<RetentionDays>("UPTAKE_LOG_RETENTION_DAYS", Some("400"));
+        let week = self.parsed::<FirstDayOfWeek>("UPTAKE_WEEK_STARTS_ON", Some("monday"));
+        Some(LogGroups {
+            prefix: prefix?.0,
+            retention_days: retention?.0,
             week_starts_on: week?.0,
         })
     }
@@ -515,6 +703,18 @@ impl<'a> Environment<'a> {
             .or(parameter.map(SecretSource::Parameter))
     }
 
+    fn needed_secret(&mut self, value_name: &str, parameter_name: &str) -> Option<SecretSource> {
+        let secret = self.secret(value_name, parameter_name);
+        if secret.is_none() {
+            let name = match self.face {
+                Face::CommandLine => value_name,
+                Face::Lambda => parameter_name,
+            };
+            self.fault(format!("{name} is not set; it is needed: {}", meaning(name)));
+        }
+        secret
+    }
+
     /// Faults name the variable and not its value: an address or a password in the wrong place must not reach a log.
     fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: Option<&str>) -> Option<T> {
         let Some(text) = self.text(name).or(default.map(str::to_owned)) else {
@@ -552,6 +752,35 @@ impl FromStr for Count {
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         text.parse().map(Self).map_err(|_| "must be a whole number")
+    }
+}
+
+/// A score.
+struct Points(i64);
+
+impl FromStr for Points {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let points = text.parse().ok().filter(|points| (0..=100).contains(points));
+        points.map(Self).ok_or("must be a whole number, 0 to 100")
+    }
+}
+
+/// An amount of money.
+struct Price(f64);
+
+impl FromStr for Price {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let price = text
+            .parse()
+            .ok()
+            .filter(|price: &f64| price.is_finite() && *price >= 0.0);
+        price
+            .map(Self)
+            .ok_or("must be a number, 0 or more, without a currency, such as 30 or 28.50")
     }
 }
 

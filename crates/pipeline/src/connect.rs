@@ -1,19 +1,23 @@
-//! A GitHub client from settings.
+//! Upstream clients from settings.
 
 use std::sync::Arc;
 
 use uptake_upstream::github::{GitHub, Identity};
 use uptake_upstream::http::Patience;
+use uptake_upstream::microsoft::{Graph, Principal};
 use uptake_upstream::origin::Origin;
 
-use crate::config::{CopilotSeatsConfig, Credential, WorkflowMetricsConfig};
+use secrecy::ExposeSecret;
+
+use crate::config::{CopilotSeatsConfig, Credential, M365UsageConfig, WorkflowMetricsConfig};
 use crate::outcome::PipelineError;
 use crate::ports::{Clock, Secrets};
 
 impl CopilotSeatsConfig {
     /// A GitHub client with the configured credential.
     pub async fn connect(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<GitHub, PipelineError> {
-        connect(&self.api, &self.credential, secrets, clock).await
+        let github = connect(&self.api, &self.credential, secrets, clock).await?;
+        Ok(github.with_journal())
     }
 }
 
@@ -21,6 +25,19 @@ impl WorkflowMetricsConfig {
     /// A GitHub client with the configured credential.
     pub async fn connect(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<GitHub, PipelineError> {
         connect(&self.api, &self.credential, secrets, clock).await
+    }
+}
+
+impl M365UsageConfig {
+    /// A Graph client with the configured service principal.
+    pub async fn connect(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<Graph, PipelineError> {
+        let principal = Principal {
+            tenant: self.tenant.resolve(secrets).await?.expose_secret().to_owned(),
+            client_id: self.client_id.resolve(secrets).await?.expose_secret().to_owned(),
+            client_secret: self.client_secret.resolve(secrets).await?,
+        };
+        let (login, graph) = (self.login.clone(), self.graph.clone());
+        Ok(Graph::new(login, graph, principal, clock, Patience::for_microsoft())?)
     }
 }
 

@@ -1,16 +1,19 @@
-//! The use case `copilot-seats`: teams, seats and accounts become a CSV report, metrics and a report record.
+//! The use case `copilot-seats`: teams, seats and accounts become a CSV report, metrics, seat history and a report record.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::Serialize;
 use uptake_domain::calendar::{Window, days_missed, to_seconds};
 use uptake_domain::catalogue::RATE_BUDGET_LEFT;
 use uptake_domain::groups::OTHER;
 use uptake_domain::seat::{Assignee, Seat, assignees};
 use uptake_domain::seat_figures::{GroupedSeats, SeatSummary, shown_names};
-use uptake_domain::seats_csv;
+use uptake_domain::seats_csv::{self, AccountDetails};
+use uptake_domain::tables::GOLD_COPILOT_SEATS;
+use uptake_lake::{Filter, Lake};
 use uptake_upstream::error::ApiError;
 use uptake_upstream::github::accounts::{LOGINS_PER_QUERY, Person, Workarounds};
 use uptake_upstream::github::seats::{SeatsPage, decode_seat};
@@ -24,6 +27,7 @@ use crate::ports::Ports;
 use crate::quarantine::{self, Quarantined};
 use crate::report_record::{self, Completeness, ReportRecord, Stored};
 use crate::telemetry;
+use crate::traced_lake::TracedLake;
 use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
 
@@ -45,6 +49,7 @@ const SEATS_PER_PAGE: u64 = 100;
 /// Collects the day the trigger stands for.
 pub async fn collect(
     github: &GitHub,
+    lake: &Lake,
     config: &CopilotSeatsConfig,
     ports: Ports<'_>,
     trigger: &Trigger,
@@ -58,6 +63,7 @@ pub async fn collect(
     };
     let collection = Collection {
         github,
+        lake: TracedLake::new(lake, FUNCTION, ports.clock, invocation, trigger.dry_run),
         config,
         ports,
         invocation,
@@ -72,6 +78,7 @@ pub async fn collect(
 
 struct Collection<'a> {
     github: &'a GitHub,
+    lake: TracedLake<'a>,
     config: &'a CopilotSeatsConfig,
     ports: Ports<'a>,
     invocation: &'a Invocation,
@@ -106,6 +113,8 @@ impl Collection<'_> {
     async fn run(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
         let past_due = telemetry::note_past_due(FUNCTION, trigger, self.ports.clock);
         let outcome = self.offer(trigger, past_due).await;
+        self.lake.note_calls(self.github.take_calls());
+        let outcome = self.lake.leave_trace(outcome).await;
         let budget = self.github.budget_left().map(|left| (&RATE_BUDGET_LEFT, left));
         telemetry::publish(
             self.ports.metrics,
@@ -183,6 +192,9 @@ impl Collection<'_> {
             invocation_id: self.invocation.id.clone(),
             summary: grouped.summary(),
         };
+        if record.is_of_its_day() {
+            self.store_history(&people, &known).await?;
+        }
         let stored = self.store(&record, &people, &known).await?;
         if stored == Stored::EarlierStays {
             notes.push("this collection is incomplete, so the complete report stored before stays".to_owned());
@@ -418,6 +430,37 @@ impl Collection<'_> {
 
     // Publish.
 
+    /// Stores who has a seat on the day, and nobody else: a day that is collected again may have lost somebody.
+    async fn store_history(&self, people: &[Assignee], known: &KnownAccounts) -> Result<(), PipelineError> {
+        let details = known.details();
+        let unknown = AccountDetails::default();
+        let rows: Vec<SeatRow<'_>> = people
+            .iter()
+            .map(|person| {
+                let account = details.get(&person.id).unwrap_or(&unknown);
+                SeatRow {
+                    day: self.day,
+                    assignee_id: person.id,
+                    login: &person.login,
+                    email: account.email.as_deref(),
+                    account_created_at: account.created_at,
+                    seat_created_at: person.seat_created_at,
+                    last_activity_at: person.last_activity_at,
+                    editor: person.editor.name.as_deref(),
+                    editor_version: person.editor.version.as_deref(),
+                    plugin: person.editor.plugin.as_deref(),
+                    plugin_version: person.editor.plugin_version.as_deref(),
+                    team_slugs: &person.teams,
+                    plan_type: person.plan_type.as_deref(),
+                    pending_cancellation_on: person.pending_cancellation_on,
+                }
+            })
+            .collect();
+        let of_day = Filter::Equals("day", self.day.to_string());
+        self.lake.replace(&GOLD_COPILOT_SEATS, &of_day, &rows).await?;
+        Ok(())
+    }
+
     /// Stores the report and its record. The record comes last: what it names is there.
     async fn store(
         &self,
@@ -483,6 +526,25 @@ impl Collection<'_> {
             .map_err(|error| PipelineError::state(ACCOUNTS_KEY, error))?;
         Ok(self.ports.files.write(ACCOUNTS_KEY, accounts.into()).await?)
     }
+}
+
+/// A row of `gold_copilot_seats`.
+#[derive(Serialize)]
+struct SeatRow<'a> {
+    day: Date,
+    assignee_id: u64,
+    login: &'a str,
+    email: Option<&'a str>,
+    account_created_at: Option<Timestamp>,
+    seat_created_at: Option<Timestamp>,
+    last_activity_at: Option<Timestamp>,
+    editor: Option<&'a str>,
+    editor_version: Option<&'a str>,
+    plugin: Option<&'a str>,
+    plugin_version: Option<&'a str>,
+    team_slugs: &'a BTreeSet<String>,
+    plan_type: Option<&'a str>,
+    pending_cancellation_on: Option<Date>,
 }
 
 /// One reading of an owner's list of seats.

@@ -1,4 +1,4 @@
-//! The use case `mailer`: a stored report, and once a week a digest, become one mail per person, at most once.
+//! The use case `mailer`: a stored report, and once a week two digests, become one mail per person, at most once.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::config::MailerConfig;
 use crate::copilot_seats;
 use crate::deliveries::{self, Delivery, Mailing, State};
 use crate::dry_run::{self, ReadOnly, Silent};
+use crate::licenses_mail::{self, WeekOfLicenses};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::ports::{Letter, Mail, MailError, PortError, Ports, Written};
 use crate::report_record::{self, Completeness, ReportRecord};
@@ -29,6 +30,7 @@ pub const FUNCTION: &str = "mailer";
 /// The reports this function mails, as `config/emails.json` names them under `reports`.
 const SEATS: &str = copilot_seats::FUNCTION;
 const DIGEST: &str = runs_mail::REPORT;
+const LICENSE_DIGEST: &str = licenses_mail::REPORT;
 /// An incomplete report waits this far into its day, and an incomplete week this far into the next, for the hourly
 /// collection to complete it, and is then mailed as what it is.
 const INCOMPLETE_MAILED_AFTER: SignedDuration = SignedDuration::from_hours(20);
@@ -136,8 +138,8 @@ impl Mailer<'_> {
         // Read even when there is nothing to mail yet: a fault in the list should not wait for a report to show.
         let recipients = self.recipients(SEATS).await?;
         let seats = self.mail_days(&recipients, &mut outcome, tally).await;
-        // Neither of the two costs the other its mails.
-        self.mail_week(&mut outcome.notes, tally).await?;
+        // Neither costs the others their mails.
+        self.mail_digests(&mut outcome.notes, tally).await?;
         seats?;
         outcome.counts = Counts {
             fetched: tally.recipients,
@@ -270,8 +272,8 @@ impl Mailer<'_> {
             && self.trigger.scheduled_time < start_of(record.day) + INCOMPLETE_MAILED_AFTER
     }
 
-    /// Mails the digest of the last week that is over, or of the week that ends with the day a person names.
-    async fn mail_week(&self, notes: &mut Vec<String>, tally: &mut Tally) -> Result<(), PipelineError> {
+    /// Mails the digests of the last week that is over, or of the week that ends with the day a person names.
+    async fn mail_digests(&self, notes: &mut Vec<String>, tally: &mut Tally) -> Result<(), PipelineError> {
         let (first, last) = week_of(self.day, self.config.week_starts_on);
         let week = if last == self.day && self.is_asked_for_one_day() {
             Window::of_days(first, last)
@@ -280,7 +282,23 @@ impl Mailer<'_> {
         } else {
             Window::of_days(first.saturating_sub(7.days()), first.saturating_sub(1.day()))
         };
-        let Some(digest) = WeekOfRuns::read(self.ports.files, week).await? else {
+        let files = self.ports.files;
+        let runs = self.mail_runs(week, notes, tally).await;
+        if let Some(digest) = WeekOfLicenses::read(files, week).await? {
+            let mailing = Mailing {
+                report: LICENSE_DIGEST,
+                day: digest.last_day(),
+                completeness: digest.completeness(),
+            };
+            let compose = async || digest.compose(files).await;
+            self.mail_digest(mailing, week, compose, notes, tally).await?;
+        }
+        runs
+    }
+
+    async fn mail_runs(&self, week: Window, notes: &mut Vec<String>, tally: &mut Tally) -> Result<(), PipelineError> {
+        let files = self.ports.files;
+        let Some(digest) = WeekOfRuns::read(files, week).await? else {
             return Ok(());
         };
         let mailing = Mailing {
@@ -288,16 +306,28 @@ impl Mailer<'_> {
             day: digest.last_day(),
             completeness: digest.completeness(),
         };
+        let compose = async || digest.compose(files).await;
+        self.mail_digest(mailing, week, compose, notes, tally).await
+    }
+
+    /// Mails a digest, an incomplete one not before the evening of the day after its week.
+    async fn mail_digest(
+        &self,
+        mailing: Mailing<'_>,
+        week: Window,
+        compose: impl AsyncFn() -> Result<ComposedMail, PipelineError>,
+        notes: &mut Vec<String>,
+        tally: &mut Tally,
+    ) -> Result<(), PipelineError> {
         let waits = self.trigger.scheduled_time < week.to + INCOMPLETE_MAILED_AFTER;
         if mailing.completeness == Completeness::Incomplete && waits {
             notes.push(format!(
-                "the week to {} is not complete yet; its digest waits until the evening (UTC) of the day after",
-                mailing.day
+                "the week to {} is not complete yet; its {} waits until the evening (UTC) of the day after",
+                mailing.day, mailing.report
             ));
             return Ok(());
         }
-        let recipients = self.recipients(DIGEST).await?;
-        let compose = async || digest.compose(self.ports.files).await;
+        let recipients = self.recipients(mailing.report).await?;
         self.deliver_to_all(mailing, &recipients, compose, notes, tally).await?;
         Ok(())
     }

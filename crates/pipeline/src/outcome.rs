@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uptake_domain::calendar::{NotOneDay, NotWholeHours, Window};
 use uptake_domain::recipients::RecipientFaults;
+use uptake_lake::LakeError;
 use uptake_upstream::error::ApiError;
 
 use crate::ports::PortError;
@@ -86,6 +87,9 @@ pub enum PipelineError {
     /// The store, the metrics or the secrets did not answer.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// A table could not be read or written.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
     /// The trigger asks for a window the function cannot take.
     #[error(transparent)]
     Window(#[from] NotOneDay),
@@ -140,17 +144,22 @@ impl PipelineError {
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::Upstream(error) | Self::Unreadable { error, .. } => error.error_type(),
-            Self::Port(PortError::Denied { .. }) | Self::NoRepository => "Permission",
-            Self::Port(PortError::Unavailable { .. }) | Self::Overlap => "Retryable",
+            Self::Port(PortError::Denied { .. }) | Self::NoRepository | Self::Lake(LakeError::Denied { .. }) => {
+                "Permission"
+            }
+            Self::Port(PortError::Unavailable { .. })
+            | Self::Overlap
+            | Self::Lake(LakeError::Unavailable { .. } | LakeError::Conflict { .. }) => "Retryable",
             Self::Port(PortError::Missing { .. })
             | Self::Window(_)
             | Self::Hours(_)
             | Self::Future(_)
             | Self::NoSuchTeam
             | Self::Recipients { .. }
-            | Self::Repositories { .. } => "Configuration",
-            Self::State { .. } => "State",
-            Self::Render(_) => "Bug",
+            | Self::Repositories { .. }
+            | Self::Lake(LakeError::Settings { .. }) => "Configuration",
+            Self::State { .. } | Self::Lake(LakeError::Foreign { .. }) => "State",
+            Self::Render(_) | Self::Lake(LakeError::Contract { .. }) => "Bug",
         }
     }
 

@@ -1,27 +1,15 @@
 //! The mail about seats: figures, comparison and bars as HTML and text, with the report attached.
 
-use std::io::{Cursor, Write};
-
 use askama::Template;
 use bytes::Bytes;
 use jiff::civil::Date;
 use uptake_domain::calendar::day_of;
 use uptake_domain::seats_digest::{Bars, SeatsDigest};
 use uptake_domain::wording::thousands;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 use crate::composed_mail::{Attachment, ComposedMail};
 use crate::outcome::PipelineError;
 use crate::report_record::{Completeness, ReportRecord};
-
-/// The largest message SES takes through `SendRawEmail`, attachments encoded (SES quotas, read 2026-11-21: 10 MB by
-/// default). Taken as the smaller of the two megabytes.
-pub const MOST_MESSAGE_BYTES: usize = 10_000_000;
-/// A larger report is attached as a zip: mailboxes are small and CSV shrinks to a fifth.
-const ZIP_ABOVE_BYTES: usize = 1_000_000;
-/// Room for headers and the two bodies beside the attachment.
-const MESSAGE_WITHOUT_ATTACHMENT_BYTES: usize = 200_000;
 
 #[derive(Template)]
 #[template(path = "seats_mail.html")]
@@ -60,7 +48,7 @@ pub fn compose(
     csv: Bytes,
     location: &str,
 ) -> Result<ComposedMail, PipelineError> {
-    let attachment = attachment(record, csv).map_err(|error| PipelineError::Render(error.to_string()))?;
+    let attachment = Attachment::csv(&record.csv_key, csv).map_err(|error| PipelineError::Render(error.to_string()))?;
     let is_complete = record.completeness == Completeness::Complete;
     let overall = record.summary.overall;
     let warning = if is_complete { "" } else { "INCOMPLETE: " };
@@ -96,36 +84,6 @@ pub fn compose(
         subject,
         attachment,
     })
-}
-
-/// The report as it is, zipped when large, or not at all when even that does not fit.
-fn attachment(record: &ReportRecord, csv: Bytes) -> zip::result::ZipResult<Option<Attachment>> {
-    let name = record.csv_key.rsplit('/').next().unwrap_or_default().to_owned();
-    let attachment = if csv.len() <= ZIP_ABOVE_BYTES {
-        Attachment {
-            name,
-            content_type: "text/csv",
-            bytes: csv,
-        }
-    } else {
-        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
-        zip.start_file(name.as_str(), options)?;
-        zip.write_all(&csv)?;
-        Attachment {
-            name: format!("{}.zip", name.trim_end_matches(".csv")),
-            content_type: "application/zip",
-            bytes: zip.finish()?.into_inner().into(),
-        }
-    };
-    Ok(Some(attachment)
-        .filter(|attachment| encoded(attachment.bytes.len()) + MESSAGE_WITHOUT_ATTACHMENT_BYTES <= MOST_MESSAGE_BYTES))
-}
-
-/// The size in base64, with a line end after every 76 characters.
-fn encoded(bytes: usize) -> usize {
-    let characters = bytes.div_ceil(3) * 4;
-    characters + characters.div_ceil(76) * 2
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use axum::{
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::{RepositoryTruth, Requests, RunAttemptTruth, RunTruth, Truth, days, world::World};
+use crate::{RepositoryTruth, Requests, RunAttemptTruth, RunTruth, TenantTruth, Truth, UsageTruth, days, world::World};
 
 #[derive(Deserialize, Serialize)]
 struct Today {
@@ -28,6 +28,16 @@ struct Span {
     to: Timestamp,
 }
 
+#[derive(Deserialize)]
+struct OnDay {
+    day: Date,
+}
+
+#[derive(Deserialize)]
+struct OnRefresh {
+    refresh_on: Date,
+}
+
 pub(crate) fn router() -> Router<Arc<World>> {
     Router::new()
         .route("/_simulator/requests", get(requests))
@@ -37,6 +47,8 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/_simulator/repositories", get(repositories))
         .route("/_simulator/runs", get(runs))
         .route("/_simulator/run_attempts", get(run_attempts))
+        .route("/_simulator/tenant", get(tenant))
+        .route("/_simulator/usage", get(usage))
 }
 
 async fn requests(State(world): State<Arc<World>>) -> Json<Requests> {
@@ -72,4 +84,15 @@ async fn run_attempts(
     Query(Span { from, to }): Query<Span>,
 ) -> Json<Vec<RunAttemptTruth>> {
     Json(world.actions.run_attempts(from, to))
+}
+
+async fn tenant(State(world): State<Arc<World>>, Query(OnDay { day }): Query<OnDay>) -> Json<TenantTruth> {
+    Json(world.microsoft.tenant.truth(days::number_of(day)))
+}
+
+async fn usage(
+    State(world): State<Arc<World>>,
+    Query(OnRefresh { refresh_on }): Query<OnRefresh>,
+) -> Json<Vec<UsageTruth>> {
+    Json(world.microsoft.usage_truths(days::number_of(refresh_on)))
 }

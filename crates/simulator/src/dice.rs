@@ -28,6 +28,22 @@ pub(crate) enum Topic {
     Attempts,
     Labels,
     PartialRerun,
+    UserTenure,
+    UserLife,
+    UserId,
+    UserName,
+    UserSpelling,
+    Licence,
+    CopilotHabit,
+    CopilotTaste,
+    CopilotDay,
+    Workday,
+    Vacation,
+    LateActivity,
+    WorkloadTaste,
+    WorkloadDay,
+    Publication,
+    OddRows,
 }
 
 /// The dice of one data set.

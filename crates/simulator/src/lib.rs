@@ -11,6 +11,7 @@ mod dice;
 mod editors;
 mod faults;
 mod github;
+mod microsoft;
 mod people;
 mod requests;
 mod scenario;
@@ -18,13 +19,18 @@ mod server;
 mod settings;
 mod spoil;
 mod teams;
+mod window;
 mod world;
 
 pub use account::{PersonTruth, TeamTruth, Truth};
 pub use actions::truth::{RepositoryTruth, RunAttemptTruth, RunTruth, WorkflowTruth};
 pub use faults::Fault;
+pub use microsoft::{
+    CLIENT_ID, CLIENT_SECRET, TENANT,
+    truth::{HeldSku, TenantTruth, TenantUser, UsageTruth, WorkloadTruth},
+};
 pub use requests::Requests;
-pub use scenario::{Burst, GraphQl, Saml, Scenario, ScenarioError};
+pub use scenario::{Burst, Delivery, GraphQl, Saml, Scenario, ScenarioError, UsageReport};
 pub use server::{Simulator, SimulatorError};
 pub use settings::Settings;
 

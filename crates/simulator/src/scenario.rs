@@ -1,12 +1,12 @@
 //! The scenario file: limits, withheld features and faults, as TOML that says what is wrong with it and where.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
 
 use crate::{
     actions::{repositories::MOST_REPOSITORIES, unusable},
     faults::Fault,
-    settings::{FEWEST_SEATS, MOST_RUNS_PER_DAY, MOST_SEATS},
+    settings::{FEWEST_SEATS, FEWEST_USERS, MOST_RUNS_PER_DAY, MOST_SEATS, MOST_USERS},
 };
 
 /// The most runs of all bursts together, so that no day has more of them than ids have room for.
@@ -14,6 +14,9 @@ const MOST_BURST_RUNS: u64 = 100_000;
 
 /// The longest latency a scenario may ask for, so that a slip of the pen does not hang a test for a day.
 const LONGEST_LATENCY_MS: u64 = 60_000;
+
+/// The longest a report may be late, so that the one to serve is found quickly.
+const LONGEST_LAG_DAYS: u64 = 30;
 
 /// How the simulator deviates from a healthy upstream. The default does not.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +34,8 @@ pub struct Scenario {
     pub repositories: Option<u32>,
     /// Workflow runs on a weekday; applied by [`crate::Settings::with_scenario`].
     pub runs_per_day: Option<u32>,
+    /// Places of people in the tenant; applied by [`crate::Settings::with_scenario`].
+    pub tenant_users: Option<u32>,
     /// Latency of every answer; applied by [`crate::Settings::with_scenario`].
     pub latency_ms: Option<u64>,
     /// REST requests in a primary window.
@@ -61,6 +66,34 @@ pub struct Scenario {
     pub capped_total_count: bool,
     /// How long after its creation a run appears in lists; by itself it can be read at once.
     pub list_lag_seconds: u64,
+    /// Lifetime of a token of the tenant's login, about an hour at Microsoft.
+    pub graph_token_seconds: u64,
+    /// Requests for reports as CSV in a window.
+    pub reports_limit: u64,
+    /// Requests for reports as JSON in a window.
+    pub json_reports_limit: u64,
+    /// Length of the window for reports, ten minutes at Microsoft.
+    pub reports_window_seconds: u64,
+    /// Resource units of users and SKUs in ten seconds.
+    pub identity_limit: u64,
+    /// Whether Copilot usage reports as CSV are there at once or at an address of their own.
+    pub usage_report_delivery: Delivery,
+    /// Which forms of the Copilot usage report there are.
+    pub usage_report_versions: Vec<UsageReport>,
+    /// How long the address of a report is good.
+    pub download_seconds: u64,
+    /// Whether reports tell of people by names that nobody knows.
+    pub concealed_names: bool,
+    /// The fewest and the most days from a refresh date to its report.
+    pub report_lag_days: [u64; 2],
+    /// Refresh dates that are never reported.
+    pub missing_report_days: Vec<Date>,
+    /// How many more refresh dates are never reported, in a hundred.
+    pub missing_report_percent: u64,
+    /// How many days of a person are reported a day or two late, in a hundred.
+    pub late_activity_percent: u64,
+    /// Whether reports have rows that are doubled, broken or of nobody.
+    pub odd_rows: bool,
     /// Many more runs in a short time.
     #[serde(rename = "burst")]
     pub bursts: Vec<Burst>,
@@ -107,8 +140,32 @@ pub enum GraphQl {
     Unavailable,
 }
 
+/// How a Copilot usage report as CSV is handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// In the answer itself.
+    #[default]
+    Direct,
+    /// By a redirect to an address on another origin, which wants no token.
+    Redirect,
+}
+
+/// A form of the Copilot usage report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageReport {
+    /// CSV of version 2, with prompts and active days.
+    V2,
+    /// CSV of version 1.
+    V1,
+    /// JSON under `/beta`, of the versions that are there.
+    Beta,
+}
+
 impl Default for Scenario {
-    /// GitHub Enterprise Cloud's documented limits (UPSTREAM 3.8, read November 2026) and no faults.
+    /// The documented limits of GitHub Enterprise Cloud and of Microsoft Graph for a small tenant (UPSTREAM 3.8 and 4.5,
+    /// read November 2026) and no faults.
     fn default() -> Self {
         Self {
             name: None,
@@ -117,6 +174,7 @@ impl Default for Scenario {
             seed: None,
             repositories: None,
             runs_per_day: None,
+            tenant_users: None,
             latency_ms: None,
             primary_limit: 15_000,
             graphql_limit: 10_000,
@@ -132,6 +190,20 @@ impl Default for Scenario {
             gone_repositories: Vec::new(),
             capped_total_count: false,
             list_lag_seconds: 0,
+            graph_token_seconds: 3599,
+            reports_limit: 14,
+            json_reports_limit: 100,
+            reports_window_seconds: 600,
+            identity_limit: 3500,
+            usage_report_delivery: Delivery::default(),
+            usage_report_versions: vec![UsageReport::V2, UsageReport::V1, UsageReport::Beta],
+            download_seconds: 300,
+            concealed_names: false,
+            report_lag_days: [1, 3],
+            missing_report_days: Vec::new(),
+            missing_report_percent: 3,
+            late_activity_percent: 2,
+            odd_rows: true,
             bursts: Vec::new(),
             faults: Vec::new(),
         }
@@ -210,6 +282,23 @@ impl Scenario {
             ("concurrent_limit", u64::try_from(self.concurrent_limit).ok(), 1, 10_000),
             ("app_token_seconds", Some(self.app_token_seconds), 0, 86_400),
             ("list_lag_seconds", Some(self.list_lag_seconds), 0, 86_400),
+            (
+                "tenant_users",
+                self.tenant_users.map(u64::from),
+                u64::from(FEWEST_USERS),
+                u64::from(MOST_USERS),
+            ),
+            ("graph_token_seconds", Some(self.graph_token_seconds), 1, 86_400),
+            ("reports_window_seconds", Some(self.reports_window_seconds), 1, 86_400),
+            ("download_seconds", Some(self.download_seconds), 0, 86_400),
+            ("missing_report_percent", Some(self.missing_report_percent), 0, 100),
+            ("late_activity_percent", Some(self.late_activity_percent), 0, 100),
+            (
+                "report_lag_days",
+                Some(self.report_lag_days[1]),
+                self.report_lag_days[0],
+                LONGEST_LAG_DAYS,
+            ),
         ];
         bounded.into_iter().find_map(|(key, value, least, most)| {
             let value = value?;
@@ -309,6 +398,12 @@ mod tests {
                 5,
                 "out of bounds",
             ),
+            ("seed = 1\ntenant_users = 29", 2, "between 30 and 100000"),
+            ("report_lag_days = [3, 1]", 1, "between 3 and 30"),
+            ("report_lag_days = [3]", 1, "length 2"),
+            ("late_activity_percent = 101", 1, "between 0 and 100"),
+            ("\nusage_report_versions = ['v3']", 2, "expected one of"),
+            ("missing_report_days = ['2026-13-40']", 1, "month"),
             (
                 "[[fault]]\nroute = '*'\nevery = 1\nkind = 'meteor'",
                 4,

@@ -11,16 +11,18 @@ use axum::{
     response::Response,
     serve::ListenerExt,
 };
+use futures::FutureExt;
 use jiff::{Timestamp, civil::Date};
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 
 use crate::{
-    RepositoryTruth, Requests, RunAttemptTruth, RunTruth, Settings, Truth,
+    RepositoryTruth, Requests, RunAttemptTruth, RunTruth, Settings, TenantTruth, Truth, UsageTruth, WorkloadTruth,
     actions::{repositories::MOST_REPOSITORIES, unusable},
-    control,
+    control, days,
     faults::Kind,
-    github,
-    settings::{FEWEST_SEATS, MOST_RUNS_PER_DAY, MOST_SEATS},
+    github, microsoft,
+    microsoft::{pages, publication::Kind as Report},
+    settings::{FEWEST_SEATS, FEWEST_USERS, MOST_RUNS_PER_DAY, MOST_SEATS, MOST_USERS},
     spoil::spoil,
     world::World,
 };
@@ -43,6 +45,9 @@ pub enum SimulatorError {
     /// More than ids have room for.
     #[error("a day has at most {MOST_RUNS_PER_DAY} workflow runs, not {0}")]
     RunsPerDay(u32),
+    /// Too few for the oddities of a tenant, or more than it has room for.
+    #[error("a tenant has between {FEWEST_USERS} and {MOST_USERS} users, not {0}")]
+    TenantUsers(u32),
     /// The scenario names a repository that is not in the data set, or not fit for it.
     #[error("scenario: {0}")]
     Unusable(String),
@@ -84,19 +89,35 @@ impl Simulator {
         if settings.runs_per_day > MOST_RUNS_PER_DAY {
             return Err(SimulatorError::RunsPerDay(settings.runs_per_day));
         }
+        if !(FEWEST_USERS..=MOST_USERS).contains(&settings.tenant_users) {
+            return Err(SimulatorError::TenantUsers(settings.tenant_users));
+        }
         if let Some((_, message)) = unusable(&settings.scenario, settings.repositories) {
             return Err(SimulatorError::Unusable(message));
         }
-        let bind = |source| SimulatorError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(bind)?;
-        let bound = listener.local_addr().map_err(bind)?;
-        let world = Arc::new(World::new(format!("http://{bound}"), settings));
-        let (running, stopped) = oneshot::channel();
-        // Small answers would otherwise wait for the client's delayed acknowledgement.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let server =
-            axum::serve(listener, router(&world)).with_graceful_shutdown(async { stopped.await.unwrap_or_default() });
-        tokio::spawn(server.into_future());
+        let (listener, bound) = listen(address).await?;
+        // Reports lie elsewhere at Microsoft, and a client has to notice.
+        let (downloads, elsewhere) = listen(SocketAddr::new(address.ip(), 0)).await?;
+        let world = Arc::new(World::new(
+            format!("http://{bound}"),
+            format!("http://{elsewhere}"),
+            settings,
+        ));
+        let (running, stopped) = oneshot::channel::<()>();
+        let stopped = stopped.map(drop).shared();
+        let origins = [
+            (listener, router(&world)),
+            (
+                downloads,
+                observed(&world, microsoft::downloads_router(&world)).with_state(Arc::clone(&world)),
+            ),
+        ];
+        for (listener, router) in origins {
+            // Small answers would otherwise wait for the client's delayed acknowledgement.
+            let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+            let server = axum::serve(listener, router).with_graceful_shutdown(stopped.clone());
+            tokio::spawn(server.into_future());
+        }
         Ok(Self {
             world,
             _running: running,
@@ -134,7 +155,8 @@ impl Simulator {
     }
 
     /// Every login, mail address, SAML name id and display name it may serve on this day, and of everybody whom a
-    /// workflow run may name that can be seen within 400 days of it.
+    /// workflow run may name that can be seen within 400 days of it. Of the tenant every display name, mail address and
+    /// UPN, as the directory spells it and in lower case, also of those whom only a report still names.
     pub fn identities(&self) -> Vec<String> {
         self.world.identities()
     }
@@ -159,22 +181,83 @@ impl Simulator {
     pub fn run_attempts(&self, from: Timestamp, to: Timestamp) -> Vec<RunAttemptTruth> {
         self.world.actions.run_attempts(from, to)
     }
+
+    /// Where reports are downloaded from: an origin of its own, as at Microsoft.
+    pub fn downloads_url(&self) -> String {
+        self.world.downloads_url.clone()
+    }
+
+    /// Its own account of the directory as it is served on a day.
+    pub fn tenant(&self, day: Date) -> TenantTruth {
+        self.world.microsoft.tenant.truth(days::number_of(day))
+    }
+
+    /// The refresh date of the Copilot usage report that is served on a day.
+    pub fn served_report(&self, day: Date) -> Option<Date> {
+        let served = self.world.microsoft.tenant.served(Report::Usage, days::number_of(day));
+        served.map(days::date_of)
+    }
+
+    /// What the Copilot usage report of a refresh date tells, if it is ever served: everybody with a row that can be
+    /// read, in the order of the report, rows of one person merged.
+    pub fn usage(&self, refresh_on: Date) -> Vec<UsageTruth> {
+        self.world.microsoft.usage_truths(days::number_of(refresh_on))
+    }
+
+    /// How many rows of that report cannot be read.
+    pub fn rejected_usage_rows(&self, refresh_on: Date) -> u64 {
+        self.world.microsoft.rejected_usage_rows(days::number_of(refresh_on))
+    }
+
+    /// The refresh date of the active-user report that is served on a day.
+    pub fn served_workloads(&self, day: Date) -> Option<Date> {
+        let served = self
+            .world
+            .microsoft
+            .tenant
+            .served(Report::Workloads, days::number_of(day));
+        served.map(days::date_of)
+    }
+
+    /// The day from which the active-user report of a refresh date is served; none where it never is.
+    pub fn workloads_published_on(&self, refresh_on: Date) -> Option<Date> {
+        let tenant = &self.world.microsoft.tenant;
+        let out = tenant.published_on(Report::Workloads, days::number_of(refresh_on));
+        out.map(days::date_of)
+    }
+
+    /// What the active-user report of a refresh date tells of everybody, in the order of the report. Asked for by date it
+    /// lists those only who were active on that date.
+    pub fn workloads(&self, refresh_on: Date) -> Vec<WorkloadTruth> {
+        self.world.microsoft.workload_truths(days::number_of(refresh_on))
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SimulatorError> {
+    let bind = |source| SimulatorError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(bind)?;
+    let bound = listener.local_addr().map_err(bind)?;
+    Ok((listener, bound))
 }
 
 /// The templates of all routes: what requests are counted by and faults are aimed at.
 pub(crate) fn routes() -> impl Iterator<Item = &'static str> {
-    github::ROUTES.into_iter()
+    github::ROUTES.into_iter().chain(microsoft::ROUTES)
 }
 
 fn router(world: &Arc<World>) -> Router {
-    let routes = github::router(world)
-        .layer(middleware::from_fn_with_state(Arc::clone(world), observe))
+    let upstreams = github::router(world).merge(microsoft::router(world));
+    let routes = observed(world, upstreams)
         .merge(control::router())
         .with_state(Arc::clone(world));
     // A router's own layers come after the choice of a route, this one has to come before it.
     Router::new()
         .fallback_service(routes)
         .layer(middleware::from_fn_with_state(Arc::clone(world), github::by_name))
+}
+
+fn observed(world: &Arc<World>, routes: Router<Arc<World>>) -> Router<Arc<World>> {
+    routes.layer(middleware::from_fn_with_state(Arc::clone(world), observe))
 }
 
 /// How long an answer takes. Each upstream waits for itself, because one that waits counts as being answered.
@@ -193,7 +276,8 @@ fn page(uri: &Uri) -> u64 {
     struct Asked {
         page: u64,
     }
-    Query::<Asked>::try_from_uri(uri).map_or(1, |Query(asked)| asked.page)
+    let numbered = || Query::<Asked>::try_from_uri(uri).map_or(1, |Query(asked)| asked.page);
+    pages::number(uri).unwrap_or_else(numbered)
 }
 
 /// Counts a request, and does to it what the scenario says.

@@ -12,6 +12,7 @@ use crate::{
     days,
     faults::Faults,
     github::GitHub,
+    microsoft::Microsoft,
     people::{Model, Profile},
 };
 
@@ -19,26 +20,31 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) url: String,
+    /// The second origin, from which reports are downloaded.
+    pub(crate) downloads_url: String,
     pub(crate) settings: Settings,
     pub(crate) model: Model,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) github: GitHub,
     pub(crate) actions: Actions,
+    pub(crate) microsoft: Microsoft,
     now: Mutex<Timestamp>,
     day: Mutex<Arc<Day>>,
     requests: Mutex<Requests>,
 }
 
 impl World {
-    pub(crate) fn new(url: String, settings: Settings) -> Self {
+    pub(crate) fn new(url: String, downloads_url: String, settings: Settings) -> Self {
         let model = Model::new(settings.seats, settings.seed);
         Self {
             url,
+            downloads_url,
             clock: Clock::start(),
             faults: Faults::new(&settings.scenario.faults),
             github: GitHub::new(&settings.scenario),
             actions: Actions::new(&settings),
+            microsoft: Microsoft::new(&settings),
             now: Mutex::new(settings.now.unwrap_or_else(|| end_of(settings.today))),
             day: Mutex::new(Arc::new(Day::new(&model, days::number_of(settings.today)))),
             requests: Mutex::default(),
@@ -83,6 +89,7 @@ impl World {
         let mut identities = account::identities(&self.model, &self.today());
         let developers = self.actions.named(&self.model, self.now().as_second());
         identities.extend(developers.into_iter().flat_map(account::identities_of));
+        identities.extend(self.microsoft.tenant.identities(self.today().number));
         identities
     }
 

@@ -114,7 +114,12 @@ fn price(text: &mut String) -> anyhow::Result<()> {
         large.repositories,
         large.departments
     )?;
-    for namespace in [Namespace::Copilot, Namespace::M365, Namespace::Pipeline, Namespace::Workflows] {
+    for namespace in [
+        Namespace::Copilot,
+        Namespace::M365,
+        Namespace::Pipeline,
+        Namespace::Workflows,
+    ] {
         let specs = || {
             catalogue::ALL
                 .iter()

@@ -11,7 +11,8 @@ async fn main() -> Result<(), Error> {
     lambda::serve(Environment::copilot_seats, async |config, aws, trigger, invocation| {
         // Connecting anew reads the token again: a rotated one, or a permission granted late, needs no new deployment.
         let github = config.connect(&aws.secrets, Arc::clone(&aws.clock)).await?;
-        copilot_seats::collect(&github, config, aws.ports(), trigger, invocation).await
+        let lake = aws.lake().await?;
+        copilot_seats::collect(&github, &lake, config, aws.ports(), trigger, invocation).await
     })
     .await
 }

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use uptake_lake::Lake;
+use uptake_pipeline::outcome::PipelineError;
 use uptake_pipeline::ports::{PortError, Secrets};
 
 /// A folder as store, metrics, logs and mail.
@@ -28,6 +30,11 @@ impl Folder {
     /// The path of a key.
     pub fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
+    }
+
+    /// The tables in it.
+    pub fn lake(&self) -> Result<Lake, PipelineError> {
+        Ok(Lake::in_folder(&self.path("lake"))?)
     }
 
     /// Writes a file whole or not at all: beside its place first, then moved there.

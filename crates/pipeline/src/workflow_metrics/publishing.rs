@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use uptake_domain::calendar::{HOUR, Window, day_of, hour_of_day, hours, start_of};
-use uptake_domain::log_groups::{stream_name, weekly_group};
 use uptake_domain::run::{AttemptId, RunAttempt};
 use uptake_domain::run_figures::{Span, Surroundings, WorkflowUse, day_data, hour_data, workflow_data};
 use uptake_domain::run_history::DayFigures;
@@ -14,7 +13,7 @@ use super::ledger::{self, Marks};
 use super::{FUNCTION, STREAM};
 use crate::config::WorkflowMetricsConfig;
 use crate::outcome::PipelineError;
-use crate::ports::{LogEvent, LogStream, Logs, Ports, RejectedEvents};
+use crate::ports::{LogEvent, Logs, Ports, RejectedEvents};
 
 /// CloudWatch takes metrics and log events up to two weeks old (`PutMetricData` and `PutLogEvents` references, read
 /// 2026-11-22); an hour less, because it looks when they arrive.
@@ -204,16 +203,7 @@ impl Publisher<'_> {
         if attempts.is_empty() {
             return Ok(());
         }
-        let stream = LogStream {
-            group: weekly_group(
-                &self.config.log_group_prefix,
-                STREAM,
-                day_of(hour),
-                self.config.week_starts_on,
-            ),
-            name: stream_name(FUNCTION, hour),
-            retention_days: self.config.log_retention_days,
-        };
+        let stream = self.config.log_groups.stream(STREAM, FUNCTION, hour);
         let there = self.logs.events(&stream).await?;
         let there: HashSet<AttemptId> = there
             .iter()

@@ -20,6 +20,7 @@ use super::refusal::Refusal;
 use crate::{
     Scenario,
     clock::Clock,
+    window::Window,
     world::{World, lock},
 };
 
@@ -51,45 +52,6 @@ pub(super) struct Limits {
 struct Budget {
     primary: Window,
     secondary: Window,
-}
-
-#[derive(Debug)]
-struct Window {
-    limit: u64,
-    length: Duration,
-    used: u64,
-    /// On the simulator's clock.
-    opened: Duration,
-}
-
-impl Window {
-    fn new(limit: u64, length_seconds: u64) -> Self {
-        Self {
-            limit,
-            length: Duration::from_secs(length_seconds),
-            used: 0,
-            opened: Duration::ZERO,
-        }
-    }
-
-    fn renew(&mut self, now: Duration) {
-        if self.used == 0 || now >= self.opened + self.length {
-            (self.opened, self.used) = (now, 0);
-        }
-    }
-
-    fn take(&mut self, now: Duration, points: u64) -> bool {
-        self.renew(now);
-        let fits = self.used + points <= self.limit;
-        if fits {
-            self.used += points;
-        }
-        fits
-    }
-
-    fn left(&self, now: Duration) -> Duration {
-        (self.opened + self.length).saturating_sub(now)
-    }
 }
 
 /// A primary budget as headers and `/rate_limit` tell it.

@@ -6,4 +6,6 @@ mod app;
 mod client;
 mod faults;
 mod github;
+mod microsoft;
 mod model;
+mod tenant;

@@ -1,0 +1,133 @@
+//! Data files: which there are, what is in them, and how they are written.
+
+use std::sync::Arc;
+
+use deltalake::arrow::array::RecordBatch;
+use deltalake::arrow::datatypes::SchemaRef;
+use deltalake::kernel::LogicalFileView;
+use deltalake::logstore::object_store::ObjectStoreExt as _;
+use deltalake::parquet::arrow::ProjectionMask;
+use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use deltalake::parquet::basic::{Compression, ZstdLevel};
+use deltalake::parquet::errors::ParquetError;
+use deltalake::parquet::file::properties::WriterProperties;
+use deltalake::writer::RecordBatchWriter;
+use deltalake::{DeltaTableError, ObjectStore};
+use futures::TryStreamExt;
+use uptake_domain::tables::Table;
+
+use crate::rows::{Partition, conform};
+use crate::store::Opened;
+use crate::{Lake, LakeError};
+
+/// Beyond this level files hardly shrink, but the writing slows down.
+const ZSTD: i32 = 3;
+
+/// A data file that belongs to the table.
+pub(crate) struct DataFile {
+    pub(crate) entry: LogicalFileView,
+    /// As the log has it; `None` where the partition column is null.
+    pub(crate) partition: Vec<Option<String>>,
+    columns: &'static [&'static str],
+}
+
+impl DataFile {
+    /// The value of a partition column.
+    pub(crate) fn value(&self, column: &str) -> Option<&str> {
+        let at = self.columns.iter().position(|name| *name == column)?;
+        self.partition.get(at)?.as_deref()
+    }
+
+    /// Whether the file lies in this partition.
+    pub(crate) fn is_in(&self, partition: &Partition) -> bool {
+        let own = self.partition.iter().map(Option::as_deref);
+        own.eq(partition.iter().map(|value| Some(value.as_str())))
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::try_from(self.entry.size()).unwrap_or(0)
+    }
+}
+
+impl Lake {
+    /// The files of the table, by their names.
+    pub(crate) async fn files(&self, table: &'static Table, opened: &Opened) -> Result<Vec<DataFile>, LakeError> {
+        let entries: Vec<LogicalFileView> = opened
+            .delta
+            .get_active_add_actions_by_partitions(&[])
+            .try_collect()
+            .await
+            .map_err(|error| self.failed(table, &error))?;
+        let mut files = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if entry.deletion_vector_descriptor().is_some() {
+                return Err(LakeError::Foreign {
+                    table: table.name,
+                    reason: "rows were deleted through deletion vectors".to_owned(),
+                });
+            }
+            let mut values = entry.partition_values_map();
+            let value = |name: &&str| values.remove(*name).flatten();
+            let partition = table.partitioned_by.iter().map(value).collect();
+            files.push(DataFile {
+                entry,
+                partition,
+                columns: table.partitioned_by,
+            });
+        }
+        files.sort_by(|a, b| a.entry.path().cmp(&b.entry.path()));
+        Ok(files)
+    }
+
+    /// What is in a file, with the columns of `schema`.
+    pub(crate) async fn read_file(
+        &self,
+        table: &'static Table,
+        store: Arc<dyn ObjectStore>,
+        file: &DataFile,
+        schema: SchemaRef,
+    ) -> Result<Vec<RecordBatch>, LakeError> {
+        let path = file.entry.object_store_path();
+        let bytes = async { store.get(&path).await?.bytes().await }.await;
+        let bytes = bytes.map_err(|error| self.store_failed(table, error))?;
+        let partition = file.partition.clone();
+        let columns = file.columns;
+        let decoded = blocking(move || {
+            // Others may have told Arrow to read text as views; the types of the table are what counts.
+            let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
+            let wanted = schema.fields().iter().map(|field| field.name().as_str());
+            let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+            let values: Vec<_> = columns
+                .iter()
+                .copied()
+                .zip(partition.iter().map(Option::as_deref))
+                .collect();
+            builder
+                .with_projection(mask)
+                .build()?
+                .map(|batch| Ok(conform(&batch?, &values, &schema)?))
+                .collect::<Result<Vec<_>, ParquetError>>()
+        })
+        .await;
+        decoded.map_err(|_| LakeError::of_arrow(table.name))
+    }
+}
+
+/// Work that keeps a processor busy, away from the tasks that wait for the store.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        // As if the work had been done here.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// What writes files for a table. Only its `flush` makes them; only a commit makes them part of the table.
+pub(crate) fn writer(opened: &Opened) -> Result<RecordBatchWriter, DeltaTableError> {
+    let level = ZstdLevel::try_new(ZSTD)?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .build();
+    Ok(RecordBatchWriter::for_table(&opened.delta)?.with_writer_properties(properties))
+}

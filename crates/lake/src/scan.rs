@@ -1,0 +1,236 @@
+//! Reading: rows out of files, and what the log alone can tell.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deltalake::arrow::datatypes::{Schema, SchemaRef};
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::civil::Date;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uptake_domain::tables::{Column, Kind, Table};
+
+use crate::files::{DataFile, blocking};
+use crate::rows::Partition;
+use crate::{Lake, LakeError, rows, schema};
+
+/// How many files are read ahead of the one whose rows are in use. One is enough to hide the store's delay.
+const AHEAD: usize = 2;
+
+/// The partitions to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// All.
+    All,
+    /// Those whose partition column has this value, as text: a day as `2026-11-22`.
+    Equals(&'static str, String),
+    /// Those whose partition column, a date, is one of these days; both ends are among them.
+    DatesBetween(&'static str, Date, Date),
+}
+
+impl Filter {
+    fn column(&self) -> Option<&'static str> {
+        match self {
+            Self::All => None,
+            Self::Equals(column, _) | Self::DatesBetween(column, _, _) => Some(column),
+        }
+    }
+
+    pub(crate) fn admits(&self, file: &DataFile) -> bool {
+        self.admits_value(|column| file.value(column))
+    }
+
+    pub(crate) fn admits_partition(&self, table: &Table, partition: &Partition) -> bool {
+        self.admits_value(|column| {
+            let at = table.partitioned_by.iter().position(|name| *name == column)?;
+            partition.get(at).map(String::as_str)
+        })
+    }
+
+    fn admits_value<'a>(&self, value_of: impl FnOnce(&str) -> Option<&'a str>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Equals(column, value) => value_of(column) == Some(value),
+            Self::DatesBetween(column, first, last) => {
+                let date = value_of(column).and_then(|value| value.parse::<Date>().ok());
+                date.is_some_and(|date| (*first..=*last).contains(&date))
+            }
+        }
+    }
+}
+
+/// A table as its log describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableState {
+    /// How many rows it has.
+    pub rows: u64,
+    /// In how many files.
+    pub files: u64,
+    /// Of how many bytes.
+    pub bytes: u64,
+    /// The number of the last change.
+    pub version: u64,
+    /// The columns whose values are folders.
+    pub partitioned_by: Vec<String>,
+}
+
+impl Lake {
+    /// Gives the rows of the partitions that `filter` names to `on_rows`, file by file, so that memory holds few files
+    /// at a time. `columns` are the columns to read; none means all, those that every table has included. A table that
+    /// is not there has no rows.
+    ///
+    /// A day can be read as `jiff::civil::Date` or, faster, as `i32`: days since 1970-01-01. An instant can be read as
+    /// `jiff::Timestamp` or as `i64`: microseconds since then. `R` has a field for each column; serde's `flatten` does not
+    /// work with days and instants.
+    ///
+    /// # Errors
+    ///
+    /// [`LakeError::Contract`] where a column is not the table's, the filter's is not one it is partitioned by, or `R`
+    /// cannot hold what the columns do; otherwise what the store answers.
+    pub async fn scan<R: DeserializeOwned + Send + 'static>(
+        &self,
+        table: &'static Table,
+        columns: &[&str],
+        filter: &Filter,
+        mut on_rows: impl FnMut(Vec<R>),
+    ) -> Result<(), LakeError> {
+        let columns: Arc<[&Column]> = wanted(table, columns)?.into();
+        if let Some(column) = filter.column() {
+            partition_column(table, column)?;
+        }
+        if let Filter::DatesBetween(column, ..) = filter {
+            date_column(table, column)?;
+        }
+        let Some(opened) = self.open(table).await? else {
+            return Ok(());
+        };
+        let files = self.files(table, &opened).await?;
+        let schema: SchemaRef = Arc::new(Schema::new(
+            columns.iter().map(|column| schema::field(column)).collect::<Vec<_>>(),
+        ));
+        let store = opened.delta.object_store();
+        let files: Vec<DataFile> = files.into_iter().filter(|file| filter.admits(file)).collect();
+        let read = |file: DataFile| {
+            let (store, schema, columns) = (store.clone(), schema.clone(), columns.clone());
+            async move {
+                let batches = self.read_file(table, store, &file, schema).await?;
+                let rows = blocking(move || {
+                    let mut rows = Vec::new();
+                    for batch in batches {
+                        rows.append(&mut rows::from_batch(&columns, &batch)?);
+                    }
+                    Ok(rows)
+                });
+                rows.await.map_err(|reason| LakeError::Contract {
+                    table: table.name,
+                    reason,
+                })
+            }
+        };
+        let mut files = stream::iter(files).map(read).buffered(AHEAD);
+        while let Some(rows) = files.try_next().await? {
+            on_rows(rows);
+        }
+        Ok(())
+    }
+
+    /// The rows that [`Lake::scan`] gives, all at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Lake::scan`].
+    pub async fn read<R: DeserializeOwned + Send + 'static>(
+        &self,
+        table: &'static Table,
+        columns: &[&str],
+        filter: &Filter,
+    ) -> Result<Vec<R>, LakeError> {
+        let mut all = Vec::new();
+        self.scan(table, columns, filter, |mut rows| all.append(&mut rows))
+            .await?;
+        Ok(all)
+    }
+
+    /// The days for which the table has a partition, in order. Only the log is read.
+    ///
+    /// # Errors
+    ///
+    /// [`LakeError::Contract`] where the table is not partitioned by that column or it holds no days; otherwise what
+    /// the store answers.
+    pub async fn partition_dates(&self, table: &'static Table, column: &str) -> Result<Vec<Date>, LakeError> {
+        partition_column(table, column)?;
+        date_column(table, column)?;
+        let Some(opened) = self.open(table).await? else {
+            return Ok(Vec::new());
+        };
+        let files = self.files(table, &opened).await?;
+        let dates: BTreeSet<Date> = files
+            .iter()
+            .filter_map(|file| file.value(column)?.parse().ok())
+            .collect();
+        Ok(dates.into_iter().collect())
+    }
+
+    /// What the log says of the table; `None` where there is none yet. No data file is read.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers.
+    pub async fn describe(&self, table: &'static Table) -> Result<Option<TableState>, LakeError> {
+        let Some(opened) = self.open(table).await? else {
+            return Ok(None);
+        };
+        let files = self.files(table, &opened).await?;
+        let mut rows = 0;
+        for file in &files {
+            let records = file.entry.num_records().ok_or_else(|| LakeError::Foreign {
+                table: table.name,
+                reason: "the log does not say how many rows a file has".to_owned(),
+            })?;
+            rows += records as u64;
+        }
+        let snapshot = opened.delta.snapshot().map_err(|error| self.failed(table, &error))?;
+        Ok(Some(TableState {
+            rows,
+            files: files.len() as u64,
+            bytes: files.iter().map(DataFile::bytes).sum(),
+            version: snapshot.version(),
+            partitioned_by: table.partitioned_by.iter().map(|name| (*name).to_owned()).collect(),
+        }))
+    }
+}
+
+fn contract(table: &Table, reason: String) -> LakeError {
+    LakeError::Contract {
+        table: table.name,
+        reason,
+    }
+}
+
+fn wanted(table: &'static Table, names: &[&str]) -> Result<Vec<&'static Column>, LakeError> {
+    if names.is_empty() {
+        return Ok(table.all_columns().collect());
+    }
+    let find = |name: &&str| {
+        let found = table.all_columns().find(|column| column.name == *name);
+        found.ok_or_else(|| contract(table, format!("{name} is no column of it")))
+    };
+    names.iter().map(find).collect()
+}
+
+fn partition_column(table: &Table, name: &str) -> Result<(), LakeError> {
+    if table.partitioned_by.contains(&name) {
+        Ok(())
+    } else {
+        Err(contract(table, format!("it is not partitioned by {name}")))
+    }
+}
+
+fn date_column(table: &Table, name: &str) -> Result<(), LakeError> {
+    let mut columns = table.all_columns();
+    if columns.any(|column| column.name == name && column.kind == Kind::Date) {
+        Ok(())
+    } else {
+        Err(contract(table, format!("{name} holds no days")))
+    }
+}

@@ -1,0 +1,94 @@
+//! How far the collection of a day has come, so that the next offering goes on where this one ended.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::PipelineError;
+use crate::ports::Files;
+
+/// What is stored of a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DayRecord {
+    pub(crate) day: Date,
+    /// Whether nothing is left to do.
+    pub(crate) complete: bool,
+    /// What is missing, in sentences that name no person.
+    pub(crate) missing: Vec<String>,
+    /// The reading of the directory, once it is stored.
+    pub(crate) directory: Option<DirectoryRead>,
+    /// The day up to which the newest usage report told that was read.
+    pub(crate) report_refresh_on: Option<Date>,
+    /// The day up to which the newest active-user report told that was read.
+    pub(crate) activity_refresh_on: Option<Date>,
+    /// Which invocation wrote this.
+    pub(crate) invocation_id: String,
+}
+
+/// A reading of the whole directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DirectoryRead {
+    pub(crate) read_at: Timestamp,
+    pub(crate) users: u64,
+    pub(crate) licensed: u64,
+}
+
+const PREFIX: &str = "state/m365-usage/days/";
+
+impl DayRecord {
+    pub(crate) fn new(day: Date) -> Self {
+        Self {
+            day,
+            complete: false,
+            missing: Vec::new(),
+            directory: None,
+            report_refresh_on: None,
+            activity_refresh_on: None,
+            invocation_id: String::new(),
+        }
+    }
+}
+
+fn key(day: Date) -> String {
+    format!("{PREFIX}{day}.json")
+}
+
+pub(crate) async fn read(files: &dyn Files, day: Date) -> Result<Option<DayRecord>, PipelineError> {
+    let key = key(day);
+    let Some(file) = files.read(&key).await? else {
+        return Ok(None);
+    };
+    let record = serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::state(&key, error))?;
+    Ok(Some(record))
+}
+
+pub(super) async fn write(files: &dyn Files, record: &DayRecord) -> Result<(), PipelineError> {
+    let bytes = serde_json::json!(record).to_string();
+    Ok(files.write(&key(record.day), bytes.into()).await?)
+}
+
+/// The first day that was ever collected for.
+pub(crate) async fn first(files: &dyn Files) -> Result<Option<Date>, PipelineError> {
+    let keys = files.list(PREFIX).await?;
+    Ok(keys.iter().find_map(|key| day_of_key(key)))
+}
+
+fn day_of_key(key: &str) -> Option<Date> {
+    key.strip_prefix(PREFIX)?.strip_suffix(".json")?.parse().ok()
+}
+
+/// Whether the directory of a later day is stored: Graph tells the present only, so an earlier day must not be dated
+/// after it.
+pub(super) async fn later_directory(files: &dyn Files, day: Date) -> Result<bool, PipelineError> {
+    let own = key(day);
+    for key in files.list(PREFIX).await?.iter().rev().take_while(|key| **key > own) {
+        if let Some(later) = day_of_key(key)
+            && read(files, later)
+                .await?
+                .is_some_and(|record| record.directory.is_some())
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

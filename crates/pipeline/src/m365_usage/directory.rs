@@ -1,0 +1,214 @@
+//! The directory: read whole, compared with what is known, and stored as users, holdings and the licence summary.
+//!
+//! Background: Graph's delta query does not track how licences are assigned. Choice: everybody is read once a day, 51
+//! requests for 50,000 people, and the difference is found here. Consequence: a person who is not in a whole reading has
+//! left, so a reading that breaks off, or that lost most people, changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use uptake_domain::directory::{DirectoryUser, SubscribedSku};
+use uptake_domain::known_user::KnownUser;
+use uptake_domain::license::{HeldLicense, Holding, held_licenses};
+use uptake_domain::tables::{SILVER_USER_LICENSES, SILVER_USERS};
+use uptake_lake::{Columns, Filter};
+use uptake_upstream::error::ApiError;
+use uptake_upstream::microsoft::users::decode_user;
+
+use super::day_record::{self, DayRecord, DirectoryRead};
+use super::{Collection, FUNCTION, Findings, Rejected};
+use crate::bronze::{Bronze, Form};
+use crate::outcome::PipelineError;
+
+const USERS: &str = "graph_users";
+const SKUS: &str = "graph_subscribed_skus";
+/// A directory that lost more than half of at least so many people between two readings did not: the answer has changed.
+const PEOPLE_THAT_CANNOT_ALL_LEAVE: usize = 20;
+
+/// A whole reading of the directory.
+#[derive(Default)]
+struct Listing {
+    /// By id; somebody listed twice counts once.
+    people: BTreeMap<String, (DirectoryUser, Vec<HeldLicense>)>,
+    /// Ids of people whose records could not be understood: they are there.
+    unread: HashSet<String>,
+    /// Whether there was a record that did not even tell its id: anybody who is not listed may be it.
+    nameless: bool,
+    listed: u64,
+}
+
+impl Collection<'_> {
+    /// Reads and stores the directory, unless that is done for the day; tells whether it did.
+    pub(super) async fn read_directory(
+        &self,
+        record: &mut DayRecord,
+        findings: &mut Findings,
+    ) -> Result<bool, PipelineError> {
+        if record.directory.is_some() && !self.again {
+            return Ok(false);
+        }
+        if day_record::later_directory(self.ports.files, self.day).await? {
+            findings.notes.push(format!(
+                "the directory of a later day is stored, and Microsoft tells the present only: {} keeps what is known of it",
+                self.day
+            ));
+            if record.directory.is_none() {
+                findings
+                    .missing
+                    .push(format!("nobody read the directory on {}", self.day));
+            }
+            return Ok(false);
+        }
+        let skus = match self.read_skus().await? {
+            Ok(skus) => skus,
+            Err(error) => {
+                findings.lacks("licences of the tenant", error);
+                return Ok(false);
+            }
+        };
+        let mut listing = Listing::default();
+        if let Err(error) = self.list_people(&skus, &mut listing, findings).await? {
+            findings.lacks("directory", error);
+            return Ok(false);
+        }
+        findings.counts.fetched += listing.listed;
+        let read = self.store_directory(listing, findings).await?;
+        record.directory = read.or(record.directory);
+        Ok(read.is_some())
+    }
+
+    async fn read_skus(&self) -> Result<Result<Vec<SubscribedSku>, ApiError>, PipelineError> {
+        match self.graph.subscribed_skus(self.invocation.deadline).await {
+            Ok(skus) => {
+                self.bronze(SKUS).keep(Form::Json, &skus.body).await?;
+                Ok(Ok(skus.value))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Reads page by page, and of each person what is needed: the services of an ordinary licence alone are sixty.
+    async fn list_people(
+        &self,
+        skus: &[SubscribedSku],
+        listing: &mut Listing,
+        findings: &mut Findings,
+    ) -> Result<Result<(), ApiError>, PipelineError> {
+        let mut bronze = self.bronze(USERS);
+        let mut next = None;
+        loop {
+            let page = match self.graph.users_page(next, self.invocation.deadline).await {
+                Ok(page) => page,
+                Err(error) => return Ok(Err(error)),
+            };
+            bronze.keep(Form::Json, &page.body).await?;
+            for raw in &page.users {
+                listing.listed += 1;
+                match decode_user(raw) {
+                    Ok(mut user) => {
+                        let held = held_licenses(&user, skus);
+                        (user.licenses, user.plans, user.states) = (Vec::new(), Vec::new(), Vec::new());
+                        listing.people.insert(user.id.clone(), (user, held));
+                    }
+                    Err(undecoded) => {
+                        listing.nameless |= undecoded.id.is_none();
+                        listing.unread.extend(undecoded.id);
+                        let record = raw.get().to_owned();
+                        findings
+                            .rejected
+                            .push(Rejected::new(USERS, self.day, "user", undecoded.reason, record));
+                    }
+                }
+            }
+            self.ports.progress.show("people", listing.listed, None);
+            next = match page.next {
+                Some(next) => Some(next),
+                None => return Ok(Ok(())),
+            };
+        }
+    }
+
+    async fn store_directory(
+        &self,
+        listing: Listing,
+        findings: &mut Findings,
+    ) -> Result<Option<DirectoryRead>, PipelineError> {
+        let known: Vec<KnownUser> = self
+            .lake
+            .tables()
+            .read(&SILVER_USERS, &SILVER_USERS.column_names(), &Filter::All)
+            .await?;
+        let present = known.iter().filter(|user| user.account_enabled).count();
+        let left = known
+            .iter()
+            .filter(|user| user.account_enabled && !listing.people.contains_key(&user.user_id))
+            .count();
+        if present >= PEOPLE_THAT_CANNOT_ALL_LEAVE && left * 2 > present {
+            findings.missing.push(format!(
+                "directory: {left} of {present} people were not in the list this time; nobody is taken for departed, and \
+                 Uptake's maintainers need to see an answer (bronze/{USERS})"
+            ));
+            return Ok(None);
+        }
+        if listing.nameless {
+            findings.notes.push(
+                "a person's record did not even tell its id, so nobody is taken for departed this time".to_owned(),
+            );
+        }
+        let stays = |id: &str| listing.nameless || listing.unread.contains(id);
+
+        let mut stored: HashMap<&str, &KnownUser> = known.iter().map(|user| (user.user_id.as_str(), user)).collect();
+        let mut users: Vec<KnownUser> = Vec::with_capacity(listing.people.len());
+        for (id, (user, _)) in &listing.people {
+            users.push(KnownUser::seen(stored.remove(id.as_str()), user, self.day));
+        }
+        let gone = stored.into_values().filter(|user| !stays(&user.user_id));
+        users.extend(gone.map(|user| user.gone(self.day)));
+        let written = self.lake.upsert(&SILVER_USERS, Columns::All, &users).await?;
+        findings.counts.stored += written.inserted + written.updated;
+        drop(users);
+        drop(known);
+
+        let holdings: Vec<Holding> = self
+            .lake
+            .tables()
+            .read(
+                &SILVER_USER_LICENSES,
+                &SILVER_USER_LICENSES.column_names(),
+                &Filter::All,
+            )
+            .await?;
+        let mut stored: HashMap<(&str, &str), &Holding> = holdings
+            .iter()
+            .map(|holding| ((holding.user_id.as_str(), holding.sku_id.as_str()), holding))
+            .collect();
+        let mut rows: Vec<Holding> = Vec::new();
+        let mut licensed = BTreeSet::new();
+        for (id, (_, held)) in &listing.people {
+            for license in held {
+                licensed.insert(id);
+                let before = stored.remove(&(id.as_str(), license.sku_id.as_str()));
+                rows.push(Holding::seen(before, id, license, self.day));
+            }
+        }
+        let gone = stored.into_values().filter(|holding| !stays(&holding.user_id));
+        rows.extend(gone.map(|holding| holding.gone(self.day)));
+        let written = self.lake.upsert(&SILVER_USER_LICENSES, Columns::All, &rows).await?;
+        findings.counts.stored += written.inserted + written.updated;
+        tracing::info!(
+            function = FUNCTION,
+            people = listing.people.len(),
+            licensed = licensed.len(),
+            "directory stored"
+        );
+
+        Ok(Some(DirectoryRead {
+            read_at: self.ports.clock.now(),
+            users: listing.people.len() as u64,
+            licensed: licensed.len() as u64,
+        }))
+    }
+
+    pub(super) fn bronze(&self, source: &'static str) -> Bronze<'_> {
+        Bronze::new(self.ports.files, source, self.day, &self.invocation.id)
+    }
+}

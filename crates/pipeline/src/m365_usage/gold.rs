@@ -1,0 +1,205 @@
+//! Gold: the licence summary after every reading of the directory, and a usage snapshot of every reported day.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde::Serialize;
+use uptake_domain::copilot_usage::App;
+use uptake_domain::known_user::KnownUser;
+use uptake_domain::license::LicenseHistory;
+use uptake_domain::tables::{GOLD_COPILOT_USAGE, GOLD_LICENSE_SUMMARY, SILVER_COPILOT_USAGE};
+use uptake_domain::usage_score::WINDOW_DAYS;
+use uptake_lake::{Columns, Filter};
+
+use super::{Collection, Findings};
+use crate::outcome::PipelineError;
+use crate::people::People;
+use crate::usage_rows::UsageRow;
+
+/// The licence side of `gold_copilot_license_summary`; `scoring` writes the rest of its columns.
+#[derive(Serialize)]
+struct SummaryRow<'a> {
+    user_id: &'a str,
+    upn: &'a str,
+    display_name: Option<&'a str>,
+    mail: Option<&'a str>,
+    department: Option<&'a str>,
+    license_status: &'static str,
+    assigned_on: Option<Date>,
+    removed_on: Option<Date>,
+    days_held: Option<i64>,
+    new_assignment: bool,
+    departed: bool,
+}
+
+const SUMMARY_COLUMNS: Columns = Columns::Only(&[
+    "user_id",
+    "upn",
+    "display_name",
+    "mail",
+    "department",
+    "license_status",
+    "assigned_on",
+    "removed_on",
+    "days_held",
+    "new_assignment",
+    "departed",
+]);
+
+/// A row of `gold_copilot_usage`.
+#[derive(Serialize)]
+struct SnapshotRow<'a> {
+    user_id: &'a str,
+    upn: &'a str,
+    display_name: Option<&'a str>,
+    mail: Option<&'a str>,
+    department: Option<&'a str>,
+    day: Date,
+    last_activity_on: Option<Date>,
+    apps_used: Vec<&'static str>,
+    apps_used_count: u64,
+    teams_on: Option<Date>,
+    word_on: Option<Date>,
+    excel_on: Option<Date>,
+    powerpoint_on: Option<Date>,
+    outlook_on: Option<Date>,
+    onenote_on: Option<Date>,
+    loop_on: Option<Date>,
+    chat_on: Option<Date>,
+    reported: bool,
+}
+
+impl Collection<'_> {
+    /// Brings the licence summary up to the day.
+    pub(super) async fn summarise_licenses(
+        &self,
+        people: &People,
+        findings: &mut Findings,
+    ) -> Result<(), PipelineError> {
+        let rows: Vec<SummaryRow<'_>> = people
+            .users
+            .values()
+            .map(|user| self.summary_row(user, people.license(&user.user_id)))
+            .collect();
+        let written = self.lake.upsert(&GOLD_LICENSE_SUMMARY, SUMMARY_COLUMNS, &rows).await?;
+        findings.counts.stored += written.inserted + written.updated;
+        Ok(())
+    }
+
+    fn summary_row<'p>(&self, user: &'p KnownUser, license: &LicenseHistory) -> SummaryRow<'p> {
+        let held_since = license.held_since(self.day);
+        let (assigned_on, removed_on) = match (held_since, license.last_until(self.day)) {
+            (Some(since), _) => (Some(since), None),
+            (None, Some((from, to))) => (Some(from), to),
+            (None, None) => (None, None),
+        };
+        let days_held = held_since.map(|since| i64::from((self.day - since).get_days()));
+        SummaryRow {
+            user_id: &user.user_id,
+            upn: &user.upn,
+            display_name: user.display_name.as_deref(),
+            mail: user.mail.as_deref(),
+            department: user.department.as_deref(),
+            license_status: if held_since.is_some() {
+                "assigned"
+            } else {
+                "not_assigned"
+            },
+            assigned_on,
+            removed_on,
+            days_held,
+            new_assignment: days_held.is_some_and(|days| days < self.config.new_license_days),
+            departed: user.departed,
+        }
+    }
+
+    /// Writes the snapshot of every reported day that gold does not have, and of the day whose report changed: stale
+    /// reports were kept back, and a day without the directory had nobody to tell of.
+    pub(super) async fn fill_gold(
+        &self,
+        changed: Option<Date>,
+        people: &People,
+        findings: &mut Findings,
+    ) -> Result<(), PipelineError> {
+        let lake = self.lake.tables();
+        let reported = lake.partition_dates(&SILVER_COPILOT_USAGE, "report_refresh_on").await?;
+        let mut days: BTreeSet<Date> = reported.into_iter().collect();
+        for day in lake.partition_dates(&GOLD_COPILOT_USAGE, "day").await? {
+            days.remove(&day);
+        }
+        days.extend(changed);
+        if days.is_empty() {
+            return Ok(());
+        }
+        let by_upn = people.by_upn();
+        for day in days {
+            let of_day = Filter::Equals("report_refresh_on", day.to_string());
+            let reported: Vec<UsageRow> = lake
+                .read(&SILVER_COPILOT_USAGE, &SILVER_COPILOT_USAGE.column_names(), &of_day)
+                .await?;
+            let mut by_user: HashMap<&str, &UsageRow> = HashMap::with_capacity(reported.len());
+            for row in &reported {
+                let known = row.user_id.as_deref().or_else(|| by_upn.get(row.upn.as_str()).copied());
+                if let Some(user_id) = known {
+                    by_user.insert(user_id, row);
+                }
+            }
+            let licensed = people
+                .users
+                .values()
+                .filter(|user| people.license(&user.user_id).held_since(day).is_some());
+            let rows: Vec<SnapshotRow<'_>> = licensed
+                .map(|user| snapshot_row(user, by_user.get(user.user_id.as_str()).copied(), day))
+                .collect();
+            let written = self
+                .lake
+                .replace(&GOLD_COPILOT_USAGE, &Filter::Equals("day", day.to_string()), &rows)
+                .await?;
+            findings.counts.stored += written.inserted + written.updated;
+        }
+        Ok(())
+    }
+}
+
+fn snapshot_row<'a>(user: &'a KnownUser, reported: Option<&UsageRow>, day: Date) -> SnapshotRow<'a> {
+    let apps = reported.map_or([None; 8], UsageRow::apps);
+    let first = day.saturating_sub((WINDOW_DAYS - 1).days());
+    let used = |on: &Option<Date>| on.is_some_and(|on| (first..=day).contains(&on));
+    let apps_used: Vec<&'static str> = App::ALL
+        .into_iter()
+        .zip(&apps)
+        .filter(|(_, on)| used(on))
+        .map(|(app, _)| app.as_str())
+        .collect();
+    let [
+        teams_on,
+        word_on,
+        excel_on,
+        powerpoint_on,
+        outlook_on,
+        onenote_on,
+        loop_on,
+        chat_on,
+    ] = apps;
+    SnapshotRow {
+        user_id: &user.user_id,
+        upn: &user.upn,
+        display_name: user.display_name.as_deref(),
+        mail: user.mail.as_deref(),
+        department: user.department.as_deref(),
+        day,
+        last_activity_on: reported.and_then(|row| row.last_activity_on),
+        apps_used_count: apps_used.len() as u64,
+        apps_used,
+        teams_on,
+        word_on,
+        excel_on,
+        powerpoint_on,
+        outlook_on,
+        onenote_on,
+        loop_on,
+        chat_on,
+        reported: reported.is_some(),
+    }
+}

@@ -1,0 +1,256 @@
+//! The use case `m365-usage`: directory, licences and usage reports become bronze, silver and gold.
+
+mod checks;
+mod day_record;
+mod directory;
+mod gold;
+mod reports;
+
+use jiff::SignedDuration;
+use jiff::civil::Date;
+use uptake_domain::calendar::Window;
+use uptake_domain::catalogue::{CHECKS_FAILED, CONCEALED_NAMES, MetricSpec, STALE_REPORTS, USAGE_REPORT_AGE};
+use uptake_domain::data_quality::{Check, CheckStatus};
+use uptake_domain::tables::{self, SILVER_REJECTED};
+use uptake_lake::{Columns, Lake};
+use uptake_upstream::error::ApiError;
+use uptake_upstream::microsoft::Graph;
+use uuid::Uuid;
+
+use crate::config::M365UsageConfig;
+use crate::dry_run::{self, ReadOnly};
+use crate::outcome::{Counts, Outcome, PipelineError, Status};
+use crate::people::People;
+use crate::ports::Ports;
+use crate::telemetry;
+use crate::traced_lake::TracedLake;
+use crate::trigger::{Invocation, Trigger};
+use crate::watermark;
+pub(crate) use day_record::{DayRecord, first as first_day, read as read_day};
+pub(crate) use reports::report_age;
+
+/// The name of the function.
+pub const FUNCTION: &str = "m365-usage";
+/// Reports come one to three days late; one that tells of a day further back is stale, and what it says is not today's
+/// state (document 4, FR-013, and Microsoft's "typically within 48 hours").
+pub(crate) const FRESH_FOR: SignedDuration = SignedDuration::from_hours(48);
+/// Sentences of one kind in an answer.
+const MOST_DATES_TOLD: usize = 5;
+
+/// Collects the day the trigger stands for.
+pub async fn collect(
+    graph: &Graph,
+    lake: &Lake,
+    config: &M365UsageConfig,
+    ports: Ports<'_>,
+    trigger: &Trigger,
+    invocation: &Invocation,
+) -> Result<Outcome, PipelineError> {
+    let files = ReadOnly(ports.files);
+    let ports = if trigger.dry_run {
+        dry_run::ports(ports, &files)
+    } else {
+        ports
+    };
+    let collection = Collection {
+        graph,
+        lake: TracedLake::new(lake, FUNCTION, ports.clock, invocation, trigger.dry_run),
+        config,
+        ports,
+        invocation,
+        day: trigger.day()?,
+        again: trigger.replace,
+    };
+    let mut outcome = collection.run(trigger).await?;
+    if trigger.dry_run {
+        dry_run::correct(&mut outcome, ports.files).await?;
+    }
+    Ok(outcome)
+}
+
+struct Collection<'a> {
+    graph: &'a Graph,
+    lake: TracedLake<'a>,
+    config: &'a M365UsageConfig,
+    ports: Ports<'a>,
+    invocation: &'a Invocation,
+    day: Date,
+    /// Whether a person wants the day collected although it is done.
+    again: bool,
+}
+
+/// What a collection has to tell besides what it stored.
+#[derive(Default)]
+struct Findings {
+    counts: Counts,
+    /// What is missing, in sentences.
+    missing: Vec<String>,
+    /// Something that no later invocation can change by itself.
+    refused: Option<ApiError>,
+    notes: Vec<String>,
+    checks: Vec<Check>,
+    rejected: Vec<Rejected>,
+    concealed: bool,
+    /// From the day up to which reports tell to the day collected.
+    report_age: Option<SignedDuration>,
+}
+
+impl Findings {
+    fn lacks(&mut self, what: &str, error: ApiError) {
+        tracing::debug!(what, %error, "something is missing");
+        self.missing.push(format!("{what}: {error}"));
+        if !error.passes_by_itself() {
+            self.refused.get_or_insert(error);
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        self.report_age.is_some_and(|age| age > FRESH_FOR)
+    }
+
+    fn metrics(&self) -> Vec<(&'static MetricSpec, u64)> {
+        let failed = self
+            .checks
+            .iter()
+            .filter(|check| check.status != CheckStatus::Pass)
+            .count();
+        let mut metrics = vec![
+            (&CHECKS_FAILED, failed as u64),
+            (&CONCEALED_NAMES, self.concealed.into()),
+            (&STALE_REPORTS, self.is_stale().into()),
+        ];
+        if let Some(age) = self.report_age {
+            metrics.push((&USAGE_REPORT_AGE, u64::try_from(age.as_secs()).unwrap_or(0)));
+        }
+        metrics
+    }
+}
+
+/// A record that could not be understood: a row of `silver_rejected`.
+#[derive(serde::Serialize)]
+struct Rejected {
+    source: &'static str,
+    rejected_on: Date,
+    record_id: String,
+    rule: String,
+    error: String,
+    record: String,
+}
+
+impl Rejected {
+    fn new(source: &'static str, day: Date, rule: &str, error: String, record: String) -> Self {
+        let name = format!("{source}/{rule}/{record}");
+        Self {
+            source,
+            rejected_on: day,
+            record_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string(),
+            rule: rule.to_owned(),
+            error,
+            record,
+        }
+    }
+}
+
+impl Collection<'_> {
+    async fn run(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+        let past_due = telemetry::note_past_due(FUNCTION, trigger, self.ports.clock);
+        let mut findings = Findings::default();
+        let ending = self.offer(past_due, &mut findings).await;
+        self.lake.note_calls(self.graph.take_calls());
+        let ending = self.lake.leave_trace(ending).await;
+        let metrics = findings.metrics();
+        telemetry::publish(self.ports.metrics, FUNCTION, trigger, past_due, ending, &metrics).await
+    }
+
+    async fn offer(&self, past_due: bool, findings: &mut Findings) -> Result<Outcome, PipelineError> {
+        let mut outcome = Outcome {
+            function: FUNCTION,
+            status: Status::NothingToDo,
+            window: Window::of_day(self.day),
+            counts: Counts::default(),
+            watermark: watermark::read(self.ports.files, FUNCTION).await?,
+            stopped_early: None,
+            past_due,
+            in_doubt: None,
+            notes: Vec::new(),
+        };
+        let record = day_record::read(self.ports.files, self.day).await?;
+        if record.as_ref().is_some_and(|record| record.complete) && !self.again {
+            outcome.notes.push(format!("{} is complete already", self.day));
+            return Ok(outcome);
+        }
+        let record = record.unwrap_or_else(|| DayRecord::new(self.day));
+        let requests_before = self.graph.requests();
+        let collected = self.collect_day(record, findings).await;
+        findings.counts.requests = self.graph.requests() - requests_before;
+        let record = collected?;
+        outcome.status = if record.complete {
+            outcome.watermark = Some(watermark::advance(self.ports.files, FUNCTION, outcome.window.to).await?);
+            Status::Complete
+        } else {
+            Status::Incomplete
+        };
+        outcome.counts = findings.counts;
+        let mut reasons = findings.missing.clone().into_iter();
+        outcome.stopped_early = reasons.next();
+        outcome.notes = [std::mem::take(&mut findings.notes), reasons.collect()].concat();
+        Ok(outcome)
+    }
+
+    /// Reads and stores everything, each part as far as it goes: a report is to be had for a few days only, and must not
+    /// be lost because the directory failed.
+    async fn collect_day(&self, mut record: DayRecord, findings: &mut Findings) -> Result<DayRecord, PipelineError> {
+        let is_read = self.read_directory(&mut record, findings).await?;
+        let people = People::read(self.lake.tables()).await?;
+        if is_read {
+            self.summarise_licenses(&people, findings).await?;
+        }
+        let changed = self.read_usage(&mut record, &people, findings).await?;
+        self.read_activity(&mut record, &people, findings).await?;
+        self.store_rejected(findings).await?;
+        self.judge_freshness(findings).await?;
+        if record.directory.is_some() && !findings.is_stale() && findings.report_age.is_some() {
+            self.fill_gold(changed, &people, findings).await?;
+        }
+        record.complete = findings.missing.is_empty();
+        self.check_tables(&record, &people, findings).await?;
+        self.lake.store_checks(self.day, &findings.checks).await?;
+        record.missing.clone_from(&findings.missing);
+        record.invocation_id.clone_from(&self.invocation.id);
+        day_record::write(self.ports.files, &record).await?;
+        if record.complete {
+            self.maintain().await;
+        }
+        match findings.refused.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(record),
+        }
+    }
+
+    async fn store_rejected(&self, findings: &mut Findings) -> Result<(), PipelineError> {
+        if !findings.rejected.is_empty() {
+            // The same bytes twice on a day are one row.
+            findings
+                .rejected
+                .sort_by(|a, b| (a.source, &a.record_id).cmp(&(b.source, &b.record_id)));
+            findings
+                .rejected
+                .dedup_by(|a, b| (a.source, &a.record_id) == (b.source, &b.record_id));
+            self.lake
+                .upsert(&SILVER_REJECTED, Columns::All, &findings.rejected)
+                .await?;
+        }
+        findings.counts.quarantined = findings.rejected.len() as u64;
+        Ok(())
+    }
+
+    /// Tables that are not tended grow slow and large, and no day is lost when that fails once.
+    async fn maintain(&self) {
+        for table in tables::ALL {
+            match self.lake.tables().maintain(table, self.ports.clock.now()).await {
+                Ok(done) => tracing::debug!(table = table.name, ?done, "tended"),
+                Err(error) => tracing::warn!(%error, "a table could not be tended; the next day tries again"),
+            }
+        }
+    }
+}

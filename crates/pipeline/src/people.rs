@@ -1,0 +1,65 @@
+//! Everybody who is known, and when they held a licence: what gold is made of besides reports.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::civil::Date;
+use uptake_domain::known_user::KnownUser;
+use uptake_domain::license::{Holding, LicenseHistory, histories};
+use uptake_domain::tables::{SILVER_USER_LICENSES, SILVER_USERS};
+use uptake_lake::{Filter, Lake, LakeError};
+
+/// The people of the directory, past and present.
+pub(crate) struct People {
+    /// By id.
+    pub(crate) users: BTreeMap<String, KnownUser>,
+    /// In no order.
+    pub(crate) holdings: Vec<Holding>,
+    licenses: BTreeMap<String, LicenseHistory>,
+    never: LicenseHistory,
+}
+
+impl People {
+    pub(crate) async fn read(lake: &Lake) -> Result<Self, LakeError> {
+        let users: Vec<KnownUser> = lake
+            .read(&SILVER_USERS, &SILVER_USERS.column_names(), &Filter::All)
+            .await?;
+        let columns = SILVER_USER_LICENSES.column_names();
+        let holdings: Vec<Holding> = lake.read(&SILVER_USER_LICENSES, &columns, &Filter::All).await?;
+        let licenses = histories(&holdings);
+        Ok(Self {
+            users: users.into_iter().map(|user| (user.user_id.clone(), user)).collect(),
+            licenses: licenses
+                .into_iter()
+                .map(|(id, history)| (id.to_owned(), history))
+                .collect(),
+            holdings,
+            never: LicenseHistory::default(),
+        })
+    }
+
+    /// When the person held a licence.
+    pub(crate) fn license(&self, user_id: &str) -> &LicenseHistory {
+        self.licenses.get(user_id).unwrap_or(&self.never)
+    }
+
+    /// Ids by user principal name. A name that somebody left behind, by leaving or by taking another, is still that
+    /// person's as long as nobody else has it.
+    pub(crate) fn by_upn(&self) -> HashMap<&str, &str> {
+        let mut by_upn: HashMap<&str, (Claim, &str)> = HashMap::with_capacity(self.users.len());
+        for user in self.users.values() {
+            let current = std::iter::once((&user.upn, true));
+            let former = user.former_upns.iter().map(|upn| (upn, false));
+            for (upn, is_current) in current.chain(former) {
+                let claim = (is_current, user.account_enabled, user.last_seen_on);
+                let stronger = by_upn.get(upn.as_str()).is_none_or(|(other, _)| *other < claim);
+                if stronger {
+                    by_upn.insert(upn, (claim, &user.user_id));
+                }
+            }
+        }
+        by_upn.into_iter().map(|(upn, (_, user_id))| (upn, user_id)).collect()
+    }
+}
+
+/// How good a person's claim to a name is: the present name of an account in use that was seen last.
+type Claim = (bool, bool, Date);

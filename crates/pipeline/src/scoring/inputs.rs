@@ -1,0 +1,179 @@
+//! What scores rest on: every usage snapshot of the window, gathered person by person in one pass.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde::Deserialize;
+use uptake_domain::tables::{GOLD_COPILOT_USAGE, SILVER_COPILOT_USAGE};
+use uptake_domain::usage_score::{ScoreInputs, SeenUse, WINDOW_DAYS};
+use uptake_lake::{Filter, Lake};
+
+use crate::m365_usage::{FRESH_FOR, report_age};
+use crate::outcome::PipelineError;
+use crate::people::People;
+
+/// The dates of a snapshot's row, as days since 1970: millions of them are read.
+#[derive(Deserialize)]
+struct Snapshot {
+    user_id: Option<String>,
+    upn: String,
+    report_refresh_on: i32,
+    last_activity_on: Option<i32>,
+    teams_on: Option<i32>,
+    word_on: Option<i32>,
+    excel_on: Option<i32>,
+    powerpoint_on: Option<i32>,
+    outlook_on: Option<i32>,
+    onenote_on: Option<i32>,
+    loop_on: Option<i32>,
+    chat_on: Option<i32>,
+    chat_work_on: Option<i32>,
+    chat_web_on: Option<i32>,
+    agent_on: Option<i32>,
+    edge_on: Option<i32>,
+    active_days_reported: Option<u16>,
+}
+
+const COLUMNS: [&str; 17] = [
+    "user_id",
+    "upn",
+    "report_refresh_on",
+    "last_activity_on",
+    "teams_on",
+    "word_on",
+    "excel_on",
+    "powerpoint_on",
+    "outlook_on",
+    "onenote_on",
+    "loop_on",
+    "chat_on",
+    "chat_work_on",
+    "chat_web_on",
+    "agent_on",
+    "edge_on",
+    "active_days_reported",
+];
+
+/// What is known of the use of everybody, for a few days.
+pub(super) struct Inputs<'p> {
+    /// The day up to which the newest report told that each day may rest on.
+    as_of: BTreeMap<Date, Date>,
+    /// The newest of these.
+    newest: Date,
+    people: HashMap<&'p str, Known>,
+}
+
+struct Known {
+    seen: SeenUse,
+    /// The report's own count of active days, by the day it told of.
+    reported: BTreeMap<Date, u16>,
+}
+
+impl<'p> Inputs<'p> {
+    /// Reads what scores of these days need. Only reports that are in gold count: one that is kept back as stale says
+    /// nothing yet.
+    pub(super) async fn read(lake: &Lake, people: &'p People, days: &[Date]) -> Result<Self, PipelineError> {
+        let in_gold: BTreeSet<Date> = lake
+            .partition_dates(&GOLD_COPILOT_USAGE, "day")
+            .await?
+            .into_iter()
+            .collect();
+        let as_of: BTreeMap<Date, Date> = days
+            .iter()
+            .filter_map(|day| {
+                let newest = *in_gold.range(..=*day).next_back()?;
+                (report_age(newest, *day) <= FRESH_FOR).then_some((*day, newest))
+            })
+            .collect();
+        let needed: BTreeSet<Date> = as_of.values().copied().collect();
+        let (Some(oldest), Some(newest)) = (needed.first().copied(), needed.last().copied()) else {
+            let (newest, people) = (Date::MIN, HashMap::new());
+            return Ok(Self { as_of, newest, people });
+        };
+        let mut inputs = Self {
+            as_of,
+            newest,
+            people: HashMap::with_capacity(people.users.len()),
+        };
+        // A later report may be the first to tell of an earlier day.
+        let from = oldest.saturating_sub((WINDOW_DAYS - 1).days());
+        let to = in_gold.last().copied().unwrap_or(newest);
+        let by_upn = people.by_upn();
+        let window = Filter::DatesBetween("report_refresh_on", from, to);
+        let mut outside = None;
+        lake.scan(&SILVER_COPILOT_USAGE, &COLUMNS, &window, |rows: Vec<Snapshot>| {
+            for row in rows {
+                let Some(refresh_on) = date(row.report_refresh_on).filter(|on| in_gold.contains(on)) else {
+                    outside = Some(row.report_refresh_on);
+                    continue;
+                };
+                let known = match &row.user_id {
+                    Some(id) => people.users.get_key_value(id).map(|(id, _)| id.as_str()),
+                    None => by_upn.get(row.upn.as_str()).copied(),
+                };
+                if let Some(user_id) = known {
+                    inputs.take(user_id, refresh_on, &row, &needed);
+                }
+            }
+        })
+        .await?;
+        if let Some(days) = outside {
+            tracing::debug!(refresh_on = ?date(days), "a report is kept out of gold and therefore of scores");
+        }
+        Ok(inputs)
+    }
+
+    fn take(&mut self, user_id: &'p str, refresh_on: Date, row: &Snapshot, needed: &BTreeSet<Date>) {
+        let newest = self.newest;
+        let known = self.people.entry(user_id).or_insert_with(|| Known {
+            seen: SeenUse::until(newest),
+            reported: BTreeMap::new(),
+        });
+        let apps = [
+            row.teams_on,
+            row.word_on,
+            row.excel_on,
+            row.powerpoint_on,
+            row.outlook_on,
+            row.onenote_on,
+            row.loop_on,
+            row.chat_on,
+        ];
+        known.seen.see_apps(apps.map(|days| days.and_then(date)));
+        for days in [
+            row.last_activity_on,
+            row.chat_work_on,
+            row.chat_web_on,
+            row.agent_on,
+            row.edge_on,
+        ] {
+            if let Some(day) = days.and_then(date) {
+                known.seen.see(day);
+            }
+        }
+        if needed.contains(&refresh_on)
+            && let Some(active_days) = row.active_days_reported
+        {
+            known.reported.insert(refresh_on, active_days);
+        }
+    }
+
+    /// The day up to which reports tell that a score of the day may rest on; none where they are too old.
+    pub(super) fn as_of(&self, day: Date) -> Option<Date> {
+        self.as_of.get(&day).copied()
+    }
+
+    /// What a person's score rests on.
+    pub(super) fn of(&self, user_id: &str, as_of_on: Date) -> ScoreInputs {
+        match self.people.get(user_id) {
+            Some(known) => known.seen.inputs(as_of_on, known.reported.get(&as_of_on).copied()),
+            None => SeenUse::until(self.newest).inputs(as_of_on, None),
+        }
+    }
+}
+
+/// The date so many days after 1970 began.
+fn date(days: i32) -> Option<Date> {
+    jiff::civil::date(1970, 1, 1).checked_add(i64::from(days).days()).ok()
+}

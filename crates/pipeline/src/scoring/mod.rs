@@ -1,0 +1,341 @@
+//! The use case `scoring`: what is known of licences and their use becomes scores, flags, figures and the list of
+//! underutilised licences.
+
+mod inputs;
+mod publishing;
+mod score_rows;
+pub(crate) mod scored_day;
+
+use std::collections::BTreeMap;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde::Serialize;
+use uptake_domain::calendar::{Window, day_of};
+use uptake_domain::catalogue::{CHECKS_FAILED, LOG_EVENTS_REJECTED, MetricSpec};
+use uptake_domain::data_quality::{Check, CheckStatus, percent};
+use uptake_domain::tables::{GOLD_LICENSE_SUMMARY, GOLD_USAGE_SCORES};
+use uptake_domain::usage_score::SETTLING_DAYS;
+use uptake_lake::{Columns, Filter, Lake};
+
+use crate::config::ScoringConfig;
+use crate::dry_run::{self, ReadOnly, Silent};
+use crate::m365_usage;
+use crate::outcome::{Counts, Outcome, PipelineError, Status};
+use crate::people::People;
+use crate::ports::{Logs, Ports};
+use crate::telemetry;
+use crate::traced_lake::TracedLake;
+use crate::trigger::{Invocation, Trigger};
+use crate::watermark;
+use inputs::Inputs;
+use score_rows::ScoreRow;
+
+/// The name of the function.
+pub const FUNCTION: &str = "scoring";
+/// What its weekly log groups are called.
+pub const STREAM: &str = "license-usage";
+
+/// Scores the day the trigger stands for, and those before it that may still change.
+pub async fn score(
+    lake: &Lake,
+    config: &ScoringConfig,
+    ports: Ports<'_>,
+    logs: &dyn Logs,
+    trigger: &Trigger,
+    invocation: &Invocation,
+) -> Result<Outcome, PipelineError> {
+    let files = ReadOnly(ports.files);
+    let (ports, logs): (Ports<'_>, &dyn Logs) = if trigger.dry_run {
+        (dry_run::ports(ports, &files), &Silent)
+    } else {
+        (ports, logs)
+    };
+    let scoring = Scoring {
+        lake: TracedLake::new(lake, FUNCTION, ports.clock, invocation, trigger.dry_run),
+        config,
+        ports,
+        logs,
+        invocation,
+        day: trigger.day()?,
+        again: trigger.replace,
+    };
+    let mut outcome = scoring.run(trigger).await?;
+    if trigger.dry_run {
+        dry_run::correct(&mut outcome, ports.files).await?;
+    }
+    Ok(outcome)
+}
+
+struct Scoring<'a> {
+    lake: TracedLake<'a>,
+    config: &'a ScoringConfig,
+    ports: Ports<'a>,
+    logs: &'a dyn Logs,
+    invocation: &'a Invocation,
+    day: Date,
+    /// Whether a person wants the day scored although it is done.
+    again: bool,
+}
+
+/// What a scoring has to tell besides what it stored.
+#[derive(Default)]
+struct Findings {
+    counts: Counts,
+    missing: Vec<String>,
+    notes: Vec<String>,
+    checks: Vec<Check>,
+    rejected_events: u64,
+}
+
+impl Findings {
+    fn metrics(&self) -> [(&'static MetricSpec, u64); 2] {
+        let failed = self
+            .checks
+            .iter()
+            .filter(|check| check.status != CheckStatus::Pass)
+            .count();
+        [
+            (&CHECKS_FAILED, failed as u64),
+            (&LOG_EVENTS_REJECTED, self.rejected_events),
+        ]
+    }
+}
+
+/// The scoring side of `gold_copilot_license_summary`.
+#[derive(Serialize)]
+struct LatestScore<'a> {
+    user_id: &'a str,
+    score: Option<i64>,
+    underutilized: Option<bool>,
+    last_activity_on: Option<Date>,
+}
+
+const LATEST_SCORE_COLUMNS: Columns = Columns::Only(&["user_id", "score", "underutilized", "last_activity_on"]);
+
+impl Scoring<'_> {
+    async fn run(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+        let past_due = telemetry::note_past_due(FUNCTION, trigger, self.ports.clock);
+        let mut findings = Findings::default();
+        let ending = self.offer(past_due, &mut findings).await;
+        let ending = self.lake.leave_trace(ending).await;
+        let metrics = findings.metrics();
+        telemetry::publish(self.ports.metrics, FUNCTION, trigger, past_due, ending, &metrics).await
+    }
+
+    async fn offer(&self, past_due: bool, findings: &mut Findings) -> Result<Outcome, PipelineError> {
+        let files = self.ports.files;
+        let watermark = watermark::read(files, FUNCTION).await?;
+        let mut outcome = Outcome {
+            function: FUNCTION,
+            status: Status::NothingToDo,
+            window: Window::of_day(self.day),
+            counts: Counts::default(),
+            watermark,
+            stopped_early: None,
+            past_due,
+            in_doubt: None,
+            notes: Vec::new(),
+        };
+        if scored_day::read(files, self.day).await?.is_some() && !self.again {
+            outcome.notes.push(format!("{} is scored already", self.day));
+            return Ok(outcome);
+        }
+        let collected = m365_usage::read_day(files, self.day).await?;
+        if !collected.as_ref().is_some_and(|record| record.complete) && !self.again {
+            let function = m365_usage::FUNCTION;
+            outcome
+                .notes
+                .push(format!("{function} has not collected {} completely yet", self.day));
+            return Ok(outcome);
+        }
+        let newest_scored = watermark.map(|end| day_of(end).saturating_sub(1.day()));
+        let is_newest = newest_scored.is_none_or(|newest| self.day >= newest);
+        if self.score_days(is_newest, findings).await? {
+            outcome.status = Status::Complete;
+            outcome.watermark = Some(watermark::advance(files, FUNCTION, outcome.window.to).await?);
+        } else {
+            outcome.status = Status::Incomplete;
+        }
+        outcome.counts = findings.counts;
+        let mut reasons = std::mem::take(&mut findings.missing).into_iter();
+        outcome.stopped_early = reasons.next();
+        outcome.notes = [std::mem::take(&mut findings.notes), reasons.collect()].concat();
+        Ok(outcome)
+    }
+
+    /// Scores the day and, if no later day is scored, those of the week before it; tells whether the day itself has scores.
+    async fn score_days(&self, is_newest: bool, findings: &mut Findings) -> Result<bool, PipelineError> {
+        let days = self.days(is_newest).await?;
+        let lake = self.lake.tables();
+        let people = People::read(lake).await?;
+        let inputs = Inputs::read(lake, &people, &days).await?;
+        let mut rows_of_day = None;
+        for (done, day) in (1..).zip(&days) {
+            let Some(as_of_on) = inputs.as_of(*day) else {
+                if *day == self.day {
+                    findings.missing.push(format!(
+                        "no usage report tells of {day} or the two days before, so nobody is scored; the day is made up for when one comes"
+                    ));
+                }
+                continue;
+            };
+            let rows = self.score_day(*day, as_of_on, &people, &inputs, findings).await?;
+            if *day == self.day && is_newest {
+                self.update_summary(&rows, &people, findings).await?;
+            }
+            self.publish_day(*day, as_of_on, &rows, &people, findings).await?;
+            if *day == self.day {
+                rows_of_day = Some(rows);
+            }
+            self.ports.progress.show("days scored", done, Some(days.len() as u64));
+        }
+        let rows = rows_of_day.as_deref();
+        self.check(rows.unwrap_or_default(), &people, &days, &inputs, findings);
+        self.lake.store_checks(self.day, &findings.checks).await?;
+        Ok(rows.is_some())
+    }
+
+    /// The day, and before it the days whose scores may still change. A day on which nobody collected was not missed but
+    /// lies before the first collection.
+    async fn days(&self, is_newest: bool) -> Result<Vec<Date>, PipelineError> {
+        if !is_newest {
+            return Ok(vec![self.day]);
+        }
+        let first = m365_usage::first_day(self.ports.files).await?.unwrap_or(self.day);
+        let from = self.day.saturating_sub(SETTLING_DAYS.days()).max(first).min(self.day);
+        Ok(from.series(1.day()).take_while(|day| *day <= self.day).collect())
+    }
+
+    /// Scores everybody who held a licence on the day, and everybody who was scored for it before.
+    async fn score_day(
+        &self,
+        day: Date,
+        as_of_on: Date,
+        people: &People,
+        inputs: &Inputs<'_>,
+        findings: &mut Findings,
+    ) -> Result<Vec<ScoreRow>, PipelineError> {
+        let of_day = Filter::Equals("score_on", day.to_string());
+        let columns = GOLD_USAGE_SCORES.column_names();
+        let stored: Vec<ScoreRow> = self.lake.tables().read(&GOLD_USAGE_SCORES, &columns, &of_day).await?;
+        let mut stored: BTreeMap<String, ScoreRow> = stored.into_iter().map(|row| (row.user_id.clone(), row)).collect();
+        let mut rows = Vec::with_capacity(people.users.len());
+        for user in people.users.values() {
+            let before = stored.remove(&user.user_id);
+            let Some(blank) = before.clone().or_else(|| {
+                let held_since = people.license(&user.user_id).held_since(day)?;
+                Some(ScoreRow::blank(user, day, held_since))
+            }) else {
+                continue;
+            };
+            let mut row = blank.scored(&inputs.of(&user.user_id, as_of_on), self.config.rules);
+            if let Some(before) = before
+                && self.again
+                && day == self.day
+                && row != before
+            {
+                row.revision += 1;
+            }
+            rows.push(row);
+        }
+        let written = self.lake.upsert(&GOLD_USAGE_SCORES, Columns::All, &rows).await?;
+        findings.counts.stored += written.inserted + written.updated;
+        if day == self.day {
+            findings.counts.fetched = rows.len() as u64;
+        } else if written.inserted + written.updated > 0 {
+            findings.notes.push(format!(
+                "{day}: {} scores changed or came late",
+                written.inserted + written.updated
+            ));
+        }
+        Ok(rows)
+    }
+
+    /// Brings the newest score into the licence summary, and takes it out for who has no licence any more.
+    async fn update_summary(
+        &self,
+        rows: &[ScoreRow],
+        people: &People,
+        findings: &mut Findings,
+    ) -> Result<(), PipelineError> {
+        let by_user: BTreeMap<&str, &ScoreRow> = rows.iter().map(|row| (row.user_id.as_str(), row)).collect();
+        let latest: Vec<LatestScore<'_>> = people
+            .users
+            .keys()
+            .map(|user_id| {
+                let row = by_user.get(user_id.as_str());
+                LatestScore {
+                    user_id,
+                    score: row.map(|row| row.score),
+                    underutilized: row.map(|row| row.underutilized),
+                    last_activity_on: row.and_then(|row| row.last_activity_on),
+                }
+            })
+            .collect();
+        let written = self
+            .lake
+            .upsert(&GOLD_LICENSE_SUMMARY, LATEST_SCORE_COLUMNS, &latest)
+            .await?;
+        findings.counts.stored += written.inserted + written.updated;
+        Ok(())
+    }
+
+    fn check(&self, rows: &[ScoreRow], people: &People, days: &[Date], inputs: &Inputs<'_>, findings: &mut Findings) {
+        let table = GOLD_USAGE_SCORES.name;
+        let held = |user_id: &&String| people.license(user_id).held_since(self.day).is_some();
+        let licensed = people.users.keys().filter(held).count();
+        let scored = rows.len().min(licensed);
+        let out_of_range = rows.iter().filter(|row| !(0..=100).contains(&row.score)).count();
+        let inconsistent = rows.iter().filter(|row| !row.is_consistent(self.config.rules)).count();
+        let gaps: Vec<String> = days
+            .iter()
+            .filter(|day| inputs.as_of(**day).is_none())
+            .map(Date::to_string)
+            .collect();
+        #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
+        let as_f64 = |count: usize| count as f64;
+        findings.checks.extend([
+            Check::at_least(
+                table,
+                "coverage_percent",
+                if licensed == 0 {
+                    100.0
+                } else {
+                    percent(scored, licensed)
+                },
+                100.0,
+                CheckStatus::Fail,
+                "percent of the licences held on the day that have a score",
+            ),
+            Check::at_most(
+                table,
+                "scores_out_of_range",
+                as_f64(out_of_range),
+                0.0,
+                CheckStatus::Fail,
+                "scores below 0 or above 100",
+            ),
+            Check::at_most(
+                table,
+                "inconsistent_flags",
+                as_f64(inconsistent),
+                0.0,
+                CheckStatus::Fail,
+                "rows whose flags do not follow from score and days held",
+            ),
+            Check::at_most(
+                table,
+                "days_without_score",
+                as_f64(gaps.len()),
+                0.0,
+                CheckStatus::Warn,
+                if gaps.is_empty() {
+                    "days of the last week without scores".to_owned()
+                } else {
+                    format!("no fresh report to score {}", gaps.join(", "))
+                },
+            ),
+        ]);
+    }
+}

@@ -1,0 +1,65 @@
+//! What is known of a scored day: its figures, and where its list of underutilised licences lies.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use uptake_domain::license_figures::LicenseSummary;
+
+use crate::outcome::PipelineError;
+use crate::ports::Files;
+
+/// The record of a scored day. It is written last: what it names is there, and its metrics are published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ScoredDay {
+    /// The day.
+    pub(crate) day: Date,
+    /// The day up to which the report told that the scores rest on.
+    pub(crate) as_of_on: Date,
+    /// Store key of the list.
+    pub(crate) csv_key: String,
+    /// The figures as they were published, departments not folded.
+    pub(crate) summary: LicenseSummary,
+    /// What a licence cost then.
+    pub(crate) license_price: Option<f64>,
+    /// Which invocation wrote it.
+    pub(crate) invocation_id: String,
+}
+
+const PREFIX: &str = "state/scoring/days/";
+
+fn key(day: Date) -> String {
+    format!("{PREFIX}{day}.json")
+}
+
+/// The record of a day, if it is scored.
+pub(crate) async fn read(files: &dyn Files, day: Date) -> Result<Option<ScoredDay>, PipelineError> {
+    let key = key(day);
+    let Some(file) = files.read(&key).await? else {
+        return Ok(None);
+    };
+    let record = serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::state(&key, error))?;
+    Ok(Some(record))
+}
+
+pub(super) async fn write(files: &dyn Files, record: &ScoredDay) -> Result<(), PipelineError> {
+    let bytes = serde_json::json!(record).to_string();
+    Ok(files.write(&key(record.day), bytes.into()).await?)
+}
+
+/// The newest scored day in `[from, to]`.
+pub(crate) async fn newest_between(
+    files: &dyn Files,
+    from: Date,
+    to: Date,
+) -> Result<Option<ScoredDay>, PipelineError> {
+    let keys = files.list(PREFIX).await?;
+    match keys.iter().rev().find(|stored| (key(from)..=key(to)).contains(*stored)) {
+        Some(stored) => {
+            let day = stored.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(".json"));
+            match day.and_then(|day| day.parse().ok()) {
+                Some(day) => read(files, day).await,
+                None => Ok(None),
+            }
+        }
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,18 @@
+//! The Lambda `m365-usage`: wires settings and AWS to the use case.
+
+use std::sync::Arc;
+
+use uptake_aws::lambda::{self, Error};
+use uptake_pipeline::config::Environment;
+use uptake_pipeline::m365_usage;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::serve(Environment::m365_usage, async |config, aws, trigger, invocation| {
+        // Connecting anew reads the secret again: a rotated one, or a permission granted late, needs no new deployment.
+        let graph = config.connect(&aws.secrets, Arc::clone(&aws.clock)).await?;
+        let lake = aws.lake().await?;
+        m365_usage::collect(&graph, &lake, config, aws.ports(), trigger, invocation).await
+    })
+    .await
+}

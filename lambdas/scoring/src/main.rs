@@ -1,0 +1,14 @@
+//! The Lambda `scoring`: wires settings and AWS to the use case.
+
+use uptake_aws::lambda::{self, Error};
+use uptake_pipeline::config::Environment;
+use uptake_pipeline::scoring;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::serve(Environment::scoring, async |config, aws, trigger, invocation| {
+        let lake = aws.lake().await?;
+        scoring::score(&lake, config, aws.ports(), &aws.logs, trigger, invocation).await
+    })
+    .await
+}

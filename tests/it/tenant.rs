@@ -1,0 +1,264 @@
+//! A made-up Microsoft 365 tenant and a folder: what tests of `m365-usage` and `scoring` start from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::{Date, date};
+use jiff::{SignedDuration, ToSpan};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uptake_cli::folder::{Folder, NoParameters};
+use uptake_domain::calendar::start_of;
+use uptake_domain::tables::Table;
+use uptake_lake::{Filter, Lake};
+use uptake_pipeline::config::{Environment, Face};
+use uptake_pipeline::outcome::{Outcome, PipelineError};
+use uptake_pipeline::ports::{Files, Ports, Unwatched};
+use uptake_pipeline::trigger::{Invocation, Trigger};
+use uptake_pipeline::{m365_usage, scoring};
+use uptake_simulator::{CLIENT_ID, CLIENT_SECRET, Scenario, Settings, Simulator, TENANT};
+use uptake_upstream::clock::{Deadline, SystemClock};
+use uptake_upstream::http::Patience;
+use uptake_upstream::microsoft::{Graph, Principal};
+use uuid::Uuid;
+
+use crate::enterprise::{PATIENCE, Standing};
+
+/// A Tuesday.
+pub(crate) const FIRST_DAY: Date = date(2026, 9, 1);
+
+pub(crate) struct Tenant {
+    pub(crate) simulator: Simulator,
+    pub(crate) folder: Folder,
+    variables: BTreeMap<&'static str, String>,
+    _root: tempfile::TempDir,
+}
+
+impl Tenant {
+    pub(crate) async fn with(users: u32, seed: u64, scenario: &str) -> Self {
+        // Weeks pass in seconds here; Microsoft's reports in ten minutes are meant for real ones.
+        let scenario = format!("reports_limit = 1_000_000\nidentity_limit = 1_000_000\n{scenario}");
+        let mut settings = Settings::new(10, seed, FIRST_DAY);
+        settings.tenant_users = users;
+        let simulator = Simulator::start(settings.with_scenario(Scenario::parse(&scenario).unwrap()))
+            .await
+            .unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let variables = BTreeMap::from([
+            ("UPTAKE_LOGIN_URL", simulator.url()),
+            ("UPTAKE_GRAPH_URL", simulator.url()),
+            ("UPTAKE_TENANT_ID", TENANT.to_owned()),
+            ("UPTAKE_CLIENT_ID", CLIENT_ID.to_owned()),
+            ("UPTAKE_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
+            ("UPTAKE_LICENSE_PRICE", "30".to_owned()),
+            ("UPTAKE_SENDER", "uptake@tenant.example".to_owned()),
+        ]);
+        Self {
+            folder: Folder::new(root.path().to_owned()),
+            simulator,
+            variables,
+            _root: root,
+        }
+    }
+
+    /// Reports on time, every day, without odd rows.
+    pub(crate) async fn calm(users: u32) -> Self {
+        let scenario =
+            "report_lag_days = [1, 1]\nmissing_report_percent = 0\nlate_activity_percent = 0\nodd_rows = false";
+        Self::with(users, 7, scenario).await
+    }
+
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.insert(name, value.to_owned());
+    }
+
+    fn config<T>(&self, read: impl for<'a> FnOnce(&mut Environment<'a>) -> Option<T>) -> T {
+        let get = |name: &str| self.variables.get(name).cloned();
+        let mut environment = Environment::new(Face::CommandLine, &get);
+        let config = read(&mut environment);
+        environment.finish(config).unwrap()
+    }
+
+    /// The tables.
+    pub(crate) fn lake(&self) -> Lake {
+        self.folder.lake().unwrap()
+    }
+
+    pub(crate) async fn read<R: DeserializeOwned + Send + 'static>(&self, table: &'static Table) -> Vec<R> {
+        self.lake().read(table, &[], &Filter::All).await.unwrap()
+    }
+
+    /// `m365-usage` as the scheduler would start it on a day, in a world that stands at that day.
+    pub(crate) async fn offer_usage(&self, day: Date) -> Result<Outcome, PipelineError> {
+        self.collect_usage(&Trigger::at(evening(day))).await
+    }
+
+    /// `m365-usage` as a person would start it who asks for the day.
+    pub(crate) async fn run_usage(&self, day: Date) -> Result<Outcome, PipelineError> {
+        let trigger = Trigger {
+            replace: true,
+            ..Trigger::at(evening(day))
+        };
+        self.collect_usage(&trigger).await
+    }
+
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method's path is tied to one lifetime"
+    )]
+    pub(crate) async fn collect_usage(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+        let config = self.config(|environment| environment.m365_usage());
+        let principal = Principal {
+            tenant: config.tenant.resolve(&NoParameters).await.unwrap().expose(),
+            client_id: config.client_id.resolve(&NoParameters).await.unwrap().expose(),
+            client_secret: config.client_secret.resolve(&NoParameters).await.unwrap(),
+        };
+        let patience = Patience { tries: 6, ..PATIENCE };
+        let clock = Arc::new(SystemClock);
+        let graph = Graph::new(config.login.clone(), config.graph.clone(), principal, clock, patience).unwrap();
+        let clock = Standing(trigger.scheduled_time);
+        let ports = self.ports(&clock);
+        m365_usage::collect(&graph, &self.lake(), &config, ports, trigger, &invocation()).await
+    }
+
+    /// `scoring` as the scheduler would start it on a day.
+    pub(crate) async fn offer_scoring(&self, day: Date) -> Result<Outcome, PipelineError> {
+        self.score(&Trigger::at(evening(day))).await
+    }
+
+    /// `scoring` as a person would start it who asks for the day.
+    pub(crate) async fn run_scoring(&self, day: Date) -> Result<Outcome, PipelineError> {
+        let trigger = Trigger {
+            replace: true,
+            ..Trigger::at(evening(day))
+        };
+        self.score(&trigger).await
+    }
+
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method's path is tied to one lifetime"
+    )]
+    async fn score(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+        let config = self.config(|environment| environment.scoring());
+        let clock = Standing(trigger.scheduled_time);
+        let ports = self.ports(&clock);
+        scoring::score(&self.lake(), &config, ports, &self.folder, trigger, &invocation()).await
+    }
+
+    fn ports<'a>(&'a self, clock: &'a Standing) -> Ports<'a> {
+        Ports {
+            files: &self.folder,
+            metrics: &self.folder,
+            clock,
+            progress: &Unwatched,
+        }
+    }
+
+    /// The days from the first one on, each made the present one.
+    pub(crate) fn days(&self, count: usize) -> impl Iterator<Item = Date> + '_ {
+        FIRST_DAY
+            .series(1.day())
+            .take(count)
+            .inspect(|day| self.simulator.set_today(*day))
+    }
+
+    /// Everything published for a day: series by name and department, the values in the order of publishing.
+    pub(crate) async fn metrics(&self, day: Date) -> BTreeMap<(String, String), Vec<Value>> {
+        let file = self
+            .folder
+            .read(&format!("cloudwatch/metrics/{day}.jsonl"))
+            .await
+            .unwrap();
+        let text = file
+            .map(|file| String::from_utf8(file.bytes.to_vec()).unwrap())
+            .unwrap_or_default();
+        let mut series: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+        for line in text.lines() {
+            let mut datum: Value = serde_json::from_str(line).unwrap();
+            let name = datum["metric_name"].as_str().unwrap().to_owned();
+            let dimensions = datum["dimensions"].as_object().unwrap();
+            let group = dimensions
+                .values()
+                .next()
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            series.entry((name, group)).or_default().push(datum["value"].take());
+        }
+        series
+    }
+}
+
+trait Expose {
+    fn expose(&self) -> String;
+}
+
+impl Expose for secrecy::SecretString {
+    fn expose(&self) -> String {
+        secrecy::ExposeSecret::expose_secret(self).to_owned()
+    }
+}
+
+pub(crate) fn evening(day: Date) -> jiff::Timestamp {
+    start_of(day) + SignedDuration::from_hours(22)
+}
+
+fn invocation() -> Invocation {
+    Invocation {
+        id: Uuid::new_v4().to_string(),
+        deadline: Deadline::within(Duration::from_secs(60)),
+    }
+}
+
+/// A row of `gold_copilot_usage_scores`, as far as tests look.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct Score {
+    pub(crate) user_id: String,
+    pub(crate) upn: String,
+    pub(crate) department: Option<String>,
+    pub(crate) assigned_on: Date,
+    pub(crate) days_held: i64,
+    pub(crate) last_activity_on: Option<Date>,
+    pub(crate) score_on: Date,
+    pub(crate) as_of_on: Date,
+    pub(crate) revision: i64,
+    pub(crate) score: i64,
+    pub(crate) active_days: i64,
+    pub(crate) apps_used_count: i64,
+    pub(crate) underutilized: bool,
+    pub(crate) new_assignment: bool,
+}
+
+/// A row of `gold_copilot_usage`, as far as tests look.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) user_id: String,
+    pub(crate) day: Date,
+    pub(crate) last_activity_on: Option<Date>,
+    pub(crate) apps_used: Vec<String>,
+    pub(crate) apps_used_count: i64,
+    pub(crate) teams_on: Option<Date>,
+    pub(crate) word_on: Option<Date>,
+    pub(crate) excel_on: Option<Date>,
+    pub(crate) powerpoint_on: Option<Date>,
+    pub(crate) outlook_on: Option<Date>,
+    pub(crate) onenote_on: Option<Date>,
+    pub(crate) loop_on: Option<Date>,
+    pub(crate) chat_on: Option<Date>,
+    pub(crate) reported: bool,
+}
+
+impl Tenant {
+    /// What is recorded of a day's collection.
+    pub(crate) async fn record(&self, day: Date) -> Value {
+        let file = self
+            .folder
+            .read(&format!("state/m365-usage/days/{day}.json"))
+            .await
+            .unwrap();
+        file.map_or(Value::Null, |file| serde_json::from_slice(&file.bytes).unwrap())
+    }
+}
