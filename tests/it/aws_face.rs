@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uptake_domain::calendar::{Window, day_of};
 use uptake_pipeline::config::VARIABLES;
 use uptake_pipeline::ports::{Clock, SystemClock};
-use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
+use uptake_simulator::{CLIENT_SECRET, ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
 
 use crate::actions::REPOSITORIES;
 use crate::moto::Moto;
@@ -17,8 +17,8 @@ use crate::runtime_api::{Function, RuntimeApi};
 pub(crate) const BUCKET: &str = "octo-uptake";
 const STORE: &str = "s3://octo-uptake/prod";
 const TOKEN_PARAMETER: &str = "/uptake/github-token";
-const SENDER: &str = "uptake@octo.example";
-const RECIPIENTS: [&str; 3] = [
+pub(crate) const SENDER: &str = "uptake@octo.example";
+pub(crate) const RECIPIENTS: [&str; 3] = [
     "finance@octo.example",
     "platform-lead@octo.example",
     "tools@contoso.example",
@@ -47,6 +47,11 @@ impl Deployment {
         let scenario = Scenario::parse("secondary_limit = 1_000_000\nprimary_limit = 1_000_000").unwrap();
         let mut settings = Settings::new(seats, 11, day_of(now)).with_scenario(scenario);
         settings.runs_per_day = runs_per_day;
+        Self::with(settings, now).await
+    }
+
+    /// In a world of one's own.
+    pub(crate) async fn with(settings: Settings, now: Timestamp) -> Self {
         let (moto, simulator, platform) = tokio::join!(Moto::start(), Simulator::start(settings), RuntimeApi::start());
         moto.call(&json!([
             ["s3", "create_bucket", {"Bucket": BUCKET}],
@@ -87,7 +92,7 @@ impl Deployment {
         json!({"scheduled_time": self.now})
     }
 
-    fn object(&self, key: &str) -> String {
+    pub(crate) fn object(&self, key: &str) -> String {
         let object = self.moto.call_one(
             "s3",
             "get_object",
@@ -118,7 +123,11 @@ impl Deployment {
     /// Asserts that `text` names nobody and holds no credential.
     pub(crate) fn assert_names_nobody(&self, text: &str) {
         let identities = self.simulator.identities();
-        let secrets = RECIPIENTS.iter().copied().chain([TOKEN]).map(str::to_owned);
+        let secrets = RECIPIENTS
+            .iter()
+            .copied()
+            .chain([TOKEN, CLIENT_SECRET])
+            .map(str::to_owned);
         for secret in identities.into_iter().chain(secrets) {
             assert!(!text.contains(&secret), "'{secret}' stands in:\n{text}");
         }
@@ -264,6 +273,19 @@ async fn faulty_settings_are_listed_together_by_every_invocation_of_a_process_th
                 "UPTAKE_LOG_RETENTION_DAYS",
             ],
         ),
+        (
+            "m365-usage",
+            [
+                "UPTAKE_STORE",
+                "UPTAKE_TENANT_ID_PARAMETER is not set",
+                "UPTAKE_CLIENT_ID_PARAMETER is not set",
+                "UPTAKE_CLIENT_SECRET_PARAMETER is not set",
+            ],
+        ),
+        (
+            "scoring",
+            ["UPTAKE_STORE", "UPTAKE_SINKS", "UPTAKE_LOG_RETENTION_DAYS", ""],
+        ),
     ] {
         let function = platform.function(name, &settings);
         for _ in 0..2 {
@@ -378,7 +400,7 @@ async fn a_sender_ses_does_not_know_leaves_the_mails_to_the_next_offering() {
 
 #[test]
 fn the_readme_of_a_function_lists_the_settings_it_reads() {
-    for function in ["copilot-seats", "mailer", "workflow-metrics"] {
+    for function in ["copilot-seats", "m365-usage", "mailer", "scoring", "workflow-metrics"] {
         let readme = format!("{}/../lambdas/{function}/README.md", env!("CARGO_MANIFEST_DIR"));
         let readme = std::fs::read_to_string(readme).unwrap();
         let listed: BTreeSet<&str> = readme

@@ -21,14 +21,14 @@ const COUNTERS: [&str; 4] = ["RunAttempts", "FailedRunAttempts", "ReRuns", "Runn
 type Points = BTreeMap<(String, Timestamp), f64>;
 
 /// One log event as boto3 reads it back.
-struct Event {
+pub(crate) struct Event {
     stream_start: Timestamp,
-    timestamp: Timestamp,
-    text: String,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) text: String,
 }
 
 impl Event {
-    fn fields(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn fields(&self) -> BTreeMap<String, Value> {
         serde_json::from_str(&self.text).unwrap()
     }
 }
@@ -45,7 +45,13 @@ fn truth(deployment: &Deployment, since: Timestamp, to: Timestamp) -> Vec<RunAtt
 }
 
 /// Every item of a list, page by page.
-fn listed(deployment: &Deployment, service: &str, operation: &str, mut arguments: Value, items: &str) -> Vec<Value> {
+pub(crate) fn listed(
+    deployment: &Deployment,
+    service: &str,
+    operation: &str,
+    mut arguments: Value,
+    items: &str,
+) -> Vec<Value> {
     let token = if service == "logs" { "nextToken" } else { "NextToken" };
     let mut all = Vec::new();
     loop {
@@ -59,7 +65,7 @@ fn listed(deployment: &Deployment, service: &str, operation: &str, mut arguments
 }
 
 /// The names of all log groups, each of which keeps its events for 400 days.
-fn groups(deployment: &Deployment) -> BTreeSet<String> {
+pub(crate) fn groups(deployment: &Deployment) -> BTreeSet<String> {
     let groups = listed(deployment, "logs", "describe_log_groups", json!({}), "logGroups").into_iter();
     let named = groups.map(|group| {
         assert_eq!(group["retentionInDays"], 400, "{group}");
@@ -69,7 +75,7 @@ fn groups(deployment: &Deployment) -> BTreeSet<String> {
 }
 
 /// Every log event of every stream.
-fn events(deployment: &Deployment) -> Vec<Event> {
+pub(crate) fn events(deployment: &Deployment) -> Vec<Event> {
     let mut starts = Vec::new();
     let mut calls = Vec::new();
     for group in groups(deployment) {

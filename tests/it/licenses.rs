@@ -38,25 +38,23 @@ impl Notebook {
             .collect();
         for sku_id in skus {
             let mut since: Option<Date> = None;
-            let mut not_before = Date::MIN;
+            let mut read_before: Option<Date> = None;
             for (day, users) in &self.directory {
                 let seen = users.iter().find(|user| user.id == user_id);
                 let seen = seen.and_then(|user| user.skus.iter().find(|sku| sku.sku_id == sku_id));
                 match (seen, since) {
-                    (Some(sku), _) => {
-                        let told = sku
-                            .assigned_on
-                            .or(sku.updated_on)
-                            .map_or(*day, |on| on.min(*day))
-                            .max(not_before);
-                        since = Some(since.map_or(told, |since| since.min(told)));
+                    (Some(sku), None) => {
+                        // It was not there the last time, whatever is told now.
+                        let told = sku.assigned_on.or(sku.updated_on).unwrap_or(*day);
+                        since = Some(told.max(read_before.unwrap_or(told)).min(*day));
                     }
                     (None, Some(from)) => {
                         held.extend(from.series(1.day()).take_while(|on| on < day));
-                        (since, not_before) = (None, *day);
+                        since = None;
                     }
-                    (None, None) => {}
+                    (Some(_), Some(_)) | (None, None) => {}
                 }
+                read_before = Some(*day);
             }
             if let Some(from) = since {
                 let last = *self.directory.keys().next_back().unwrap();
@@ -64,6 +62,18 @@ impl Notebook {
             }
         }
         held
+    }
+
+    /// What the directory told of a person's licences around a day, for messages.
+    fn told(&self, user_id: &str, around: Date) -> Vec<(Date, Option<&[uptake_simulator::HeldSku]>)> {
+        let near = around.saturating_sub(5.days())..=around.saturating_add(8.days());
+        let readings = self.directory.range(near);
+        readings
+            .map(|(day, users)| {
+                let user = users.iter().find(|user| user.id == user_id);
+                (*day, user.map(|user| user.skus.as_slice()))
+            })
+            .collect()
     }
 
     /// The person as the directory showed them on the last reading up to a day.
@@ -293,10 +303,12 @@ async fn check_usage(tenant: &Tenant, notebook: &Notebook) {
                 .directory
                 .range(..=*filled_on)
                 .any(|(_, users)| users.iter().any(|user| user.id == *id));
+            let is_expected = was_known && held[id].contains(refresh_on);
             assert_eq!(
                 row.is_some(),
-                was_known && held[id].contains(refresh_on),
-                "{refresh_on} {id}"
+                is_expected,
+                "{refresh_on} (filled on {filled_on}) {id}: {:?}",
+                notebook.told(id, *refresh_on)
             );
             let Some(row) = row else { continue };
             let truth = served_row(notebook, &served, id, *filled_on);

@@ -8,11 +8,15 @@
 
 mod actions;
 mod aws_face;
+mod aws_licenses;
 mod aws_workflows;
 mod enterprise;
+mod independent_reader;
+mod lake_readers;
 mod licenses;
 mod mailing;
 mod moto;
+mod moto_lake;
 mod moto_logs;
 mod odd_runs;
 mod runtime_api;

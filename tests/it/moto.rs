@@ -22,19 +22,27 @@ pub(crate) struct Moto {
 impl Moto {
     /// Starts a server with nothing in it.
     pub(crate) async fn start() -> Self {
-        let server = server();
+        let mut command = Command::new(server());
+        command.args(["--host", "127.0.0.1", "--port", "0"]);
+        Self::run(command).await
+    }
+
+    /// Starts one that answers one request after the other, as writers at the same time need it: in several threads moto
+    /// lets two of them put the same object though each does so only if it is not there.
+    pub(crate) async fn start_single_threaded() -> Self {
+        let mut command = Command::new(python());
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("single_moto.py"));
+        Self::run(command).await
+    }
+
+    async fn run(mut command: Command) -> Self {
         assert!(
-            server.is_file(),
+            server().is_file(),
             "moto_server is not installed for the tests; run `make setup` first"
         );
         let printed = NamedTempFile::new().unwrap();
         let output = printed.reopen().unwrap();
-        let process = Command::new(server)
-            .args(["--host", "127.0.0.1", "--port", "0"])
-            .stdout(Stdio::null())
-            .stderr(output)
-            .spawn()
-            .unwrap();
+        let process = command.stdout(Stdio::null()).stderr(output).spawn().unwrap();
         let mut moto = Self {
             process,
             url: String::new(),
@@ -68,7 +76,7 @@ impl Moto {
     /// answered. Bytes are texts on the way there and back.
     pub(crate) fn call(&self, calls: &Value) -> Vec<Value> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("boto3_calls.py");
-        let answer = Command::new(server().with_file_name("python"))
+        let answer = Command::new(python())
             .arg(script)
             .arg(calls.to_string())
             .envs(self.environment())
@@ -100,6 +108,11 @@ impl Drop for Moto {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The Python of the test environment.
+pub(crate) fn python() -> PathBuf {
+    server().with_file_name("python")
 }
 
 /// The server of the test environment, or the one `UPTAKE_MOTO_SERVER` names.

@@ -152,40 +152,48 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// The holding after a reading of `day` showed the licence.
-    pub fn seen(stored: Option<&Self>, user_id: &str, held: &HeldLicense, day: Date) -> Self {
-        // What Graph dates later than the day it was seen on is a clock that goes wrong.
-        let told = held.assigned_on.map(|on| on.min(day));
-        let (told_on, told_by) = told.map_or((day, AssignedSource::FirstSeen), |on| (on, AssignedSource::Graph));
-        let mut holding = Self {
+    /// The holding after a reading of `day` showed the licence; `last_read_on` is the day of the reading before it.
+    ///
+    /// A holding that lasts keeps its first day. One that begins has begun between the two readings, whatever older date
+    /// Graph tells: a plan keeps its date when the licence that brings it changes, fails or is suspended.
+    pub fn seen(
+        stored: Option<&Self>,
+        user_id: &str,
+        held: &HeldLicense,
+        day: Date,
+        last_read_on: Option<Date>,
+    ) -> Self {
+        let told = held.assigned_on.map(|on| on.max(last_read_on.unwrap_or(on)).min(day));
+        let (assigned_on, assigned_source) =
+            told.map_or((day, AssignedSource::FirstSeen), |on| (on, AssignedSource::Graph));
+        let begun = Self {
             user_id: user_id.to_owned(),
             sku_id: held.sku_id.clone(),
             service_plans: held.service_plans.clone(),
-            assigned_on: told_on,
-            assigned_source: told_by,
+            assigned_on,
+            assigned_source,
             removed_on: None,
             status: HoldingStatus::Assigned,
             earlier_holdings: Vec::new(),
         };
         let Some(stored) = stored else {
-            return holding;
+            return begun;
         };
-        holding.earlier_holdings.clone_from(&stored.earlier_holdings);
-        match stored.removed_on {
-            Some(removed_on) => {
-                holding
-                    .earlier_holdings
-                    .push(Span::new(stored.assigned_on, removed_on).to_string());
-                // A date from before the removal is of the holding that ended.
-                holding.assigned_on = told_on.max(removed_on);
-            }
-            None if stored.assigned_on < told_on => {
-                holding.assigned_on = stored.assigned_on;
-                holding.assigned_source = stored.assigned_source;
-            }
-            None => {}
+        let mut earlier_holdings = stored.earlier_holdings.clone();
+        if let Some(removed_on) = stored.removed_on {
+            earlier_holdings.push(Span::new(stored.assigned_on, removed_on).to_string());
+            return Self {
+                assigned_on: begun.assigned_on.max(removed_on),
+                earlier_holdings,
+                ..begun
+            };
         }
-        holding
+        Self {
+            assigned_on: stored.assigned_on,
+            assigned_source: stored.assigned_source,
+            earlier_holdings,
+            ..begun
+        }
     }
 
     /// The holding after a whole reading of `day` did not show the licence.
@@ -411,25 +419,35 @@ mod tests {
 
     #[test]
     fn a_holding_keeps_its_first_day_until_it_ends() {
-        let first = Holding::seen(None, "a", &held(None), on(3));
+        let seen = |stored: Option<&Holding>, told: Option<i8>, day: i8, last_read: Option<i8>| {
+            Holding::seen(stored, "a", &held(told), on(day), last_read.map(on))
+        };
+        let first = seen(None, None, 3, None);
         assert_eq!(
             (first.assigned_on, first.assigned_source),
             (on(3), AssignedSource::FirstSeen)
         );
-        let told = Holding::seen(Some(&first), "a", &held(Some(2)), on(4));
-        assert_eq!((told.assigned_on, told.assigned_source), (on(2), AssignedSource::Graph));
-        let moved = Holding::seen(Some(&told), "a", &held(Some(4)), on(5));
+        let first = seen(None, Some(2), 4, None);
+        assert_eq!(
+            (first.assigned_on, first.assigned_source),
+            (on(2), AssignedSource::Graph)
+        );
+        let moved = seen(Some(&first), Some(5), 5, Some(4));
         assert_eq!(moved.assigned_on, on(2), "moved to a group");
         let gone = moved.gone(on(6));
         assert_eq!((gone.removed_on, gone.status), (Some(on(6)), HoldingStatus::Removed));
         assert_eq!(gone.gone(on(7)), gone);
-        let again = Holding::seen(Some(&gone), "a", &held(Some(2)), on(9));
-        assert_eq!(again.assigned_on, on(6), "a date of the holding that ended");
-        let again = Holding::seen(Some(&gone), "a", &held(Some(8)), on(9));
+        let again = seen(Some(&gone), Some(2), 9, Some(8));
+        assert_eq!(again.assigned_on, on(8), "a date of the holding that ended");
+        let again = seen(Some(&gone), Some(2), 6, Some(6));
+        assert_eq!(again.assigned_on, on(6), "read again on the day it ended");
+        let again = seen(Some(&gone), Some(8), 9, Some(7));
         assert_eq!((again.assigned_on, again.removed_on), (on(8), None));
         assert_eq!(again.earlier_holdings, ["2026-11-02/2026-11-06"]);
-        let ahead = Holding::seen(None, "a", &held(Some(20)), on(9));
+        let ahead = seen(None, Some(20), 9, None);
         assert_eq!(ahead.assigned_on, on(9), "not in the future");
+        let suspended = seen(None, Some(1), 9, Some(8));
+        assert_eq!(suspended.assigned_on, on(8), "it was not in force on the day before");
     }
 
     #[test]
@@ -438,7 +456,7 @@ mod tests {
             sku_id: sku.to_owned(),
             assigned_on: on(from),
             removed_on: to.map(on),
-            ..Holding::seen(None, "a", &held(None), on(1))
+            ..Holding::seen(None, "a", &held(None), on(1), None)
         };
         let moved = LicenseHistory::of(&[holding("a", 1, Some(10)), holding("b", 10, None)]);
         assert_eq!(moved.held_since(on(20)), Some(on(1)));
@@ -460,7 +478,7 @@ mod tests {
             for (index, is_held) in seen.iter().enumerate() {
                 let day = on(i8::try_from(index).unwrap() + 1);
                 stored = if *is_held {
-                    Some(Holding::seen(stored.as_ref(), "a", &held(None), day))
+                    Some(Holding::seen(stored.as_ref(), "a", &held(None), day, None))
                 } else {
                     stored.map(|stored| stored.gone(day))
                 };

@@ -14,6 +14,8 @@ pub struct Table {
     pub columns: &'static [Column],
     /// What a row is, for people.
     pub description: &'static str,
+    /// The functions that write it.
+    pub written_by: &'static [&'static str],
 }
 
 /// A column.
@@ -78,6 +80,7 @@ pub static SILVER_USERS: Table = Table {
     key: &["user_id"],
     partitioned_by: &[],
     description: "One row for every account that is or was in the directory. Accounts that left stay, marked as departed.",
+    written_by: &["m365-usage"],
     columns: &[
         column(
             "user_id",
@@ -118,6 +121,7 @@ pub static SILVER_USER_LICENSES: Table = Table {
     key: &["user_id", "sku_id"],
     partitioned_by: &[],
     description: "One row for every person and SKU through which the person has or had a Copilot service plan in force.",
+    written_by: &["m365-usage"],
     columns: &[
         column("user_id", Kind::Text, "The person."),
         column("sku_id", Kind::Text, "The SKU."),
@@ -157,6 +161,7 @@ pub static SILVER_COPILOT_USAGE: Table = Table {
     partitioned_by: &["report_refresh_on"],
     description: "One row for every person and day up to which a Copilot usage report told. Last-activity dates are the report's and not \
                   limited to its period.",
+    written_by: &["m365-usage"],
     columns: &[
         column(
             "user_id",
@@ -232,6 +237,7 @@ pub static SILVER_M365_ACTIVITY: Table = Table {
     key: &["report_refresh_on", "upn"],
     partitioned_by: &["report_refresh_on"],
     description: "One row for every person and day up to which a Microsoft 365 active-user report told.",
+    written_by: &["m365-usage"],
     columns: &[
         column(
             "user_id",
@@ -262,6 +268,7 @@ pub static SILVER_REJECTED: Table = Table {
     key: &["source", "rejected_on", "record_id"],
     partitioned_by: &["source", "rejected_on"],
     description: "One row for every record that failed a schema or null check. The record is kept as it came.",
+    written_by: &["m365-usage"],
     columns: &[
         column("source", Kind::Text, "What it came from, as in `bronze/<source>`."),
         column("rejected_on", Kind::Date, "The day it was collected for."),
@@ -282,6 +289,7 @@ pub static GOLD_LICENSE_SUMMARY: Table = Table {
     key: &["user_id"],
     partitioned_by: &[],
     description: "One row for every account that is or was in the directory, as of the last collection.",
+    written_by: &["m365-usage", "scoring"],
     columns: &[
         column("user_id", Kind::Text, "The person."),
         column("upn", Kind::Text, "User principal name, lower case."),
@@ -327,6 +335,7 @@ pub static GOLD_COPILOT_USAGE: Table = Table {
     partitioned_by: &["day"],
     description: "One row for every licensed person and day up to which a fresh usage report told, without use included. A day that no \
                   report told of has no rows.",
+    written_by: &["m365-usage"],
     columns: &[
         column("user_id", Kind::Text, "The person."),
         column("upn", Kind::Text, "User principal name, lower case."),
@@ -368,6 +377,7 @@ pub static GOLD_USAGE_SCORES: Table = Table {
     partitioned_by: &["score_on"],
     description: "One row for every licensed person and scored day. Name, department and licence are as of the first scoring of the day. A score may \
                   change for 7 days as late data arrives and is then frozen.",
+    written_by: &["scoring"],
     columns: &[
         column("user_id", Kind::Text, "The person."),
         column("upn", Kind::Text, "User principal name, lower case."),
@@ -436,6 +446,7 @@ pub static GOLD_COPILOT_SEATS: Table = Table {
     key: &["day", "assignee_id"],
     partitioned_by: &["day"],
     description: "One row for every person with a GitHub Copilot seat and day with a complete report.",
+    written_by: &["copilot-seats"],
     columns: &[
         column("day", Kind::Date, "The day of the report."),
         column("assignee_id", Kind::Integer, "GitHub's id of the person."),
@@ -476,6 +487,7 @@ pub static GOLD_DQ_RESULTS: Table = Table {
     key: &["check_on", "check_id"],
     partitioned_by: &["check_on"],
     description: "One row for every data-quality check of every collection.",
+    written_by: &["m365-usage", "scoring"],
     columns: &[
         column(
             "check_id",
@@ -503,6 +515,7 @@ pub static GOLD_AUDIT_LOG: Table = Table {
     partitioned_by: &["logged_on"],
     description: "One row for every call to an upstream and every write to a table, and for every failure, of the Microsoft functions and of \
                   `copilot-seats`. Only appended to.",
+    written_by: &["copilot-seats", "m365-usage", "scoring"],
     columns: &[
         column(
             "log_id",
@@ -556,6 +569,7 @@ mod tests {
     #[test]
     fn keys_and_partitions_are_columns_and_names_occur_once() {
         for table in ALL {
+            assert!(!table.written_by.is_empty(), "{}: written by nobody", table.name);
             let names: Vec<&str> = table.all_columns().map(|column| column.name).collect();
             for name in table.key.iter().chain(table.partitioned_by) {
                 assert!(names.contains(name), "{}: {name}", table.name);

@@ -27,6 +27,9 @@ pub(crate) const ATTEMPTS: u32 = 40;
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// What the log calls the mark of a commit.
+const MARK: &str = "uptakeCommit";
+
 /// How a commit goes together with others that came first.
 pub(crate) enum Rule {
     /// Not at all: nothing may have happened since the state was read.
@@ -47,20 +50,20 @@ pub(crate) enum Outcome {
 /// Commits `actions` on top of the state that `delta` holds.
 ///
 /// Every error is ambiguous: the store may have taken the commit before it failed, and then refuses the repetition as
-/// taken. So the log is searched for a file of our own, whose name occurs nowhere else. For the same reason, files of a
-/// commit that was lost are never deleted here; they wait for [`Lake::maintain`].
+/// taken. So every commit carries a mark that occurs nowhere else, and the log is searched for it. For the same reason,
+/// files of a commit that was lost are never deleted here; they wait for [`Lake::maintain`].
 pub(crate) async fn commit(
     delta: &DeltaTable,
     actions: Vec<Action>,
     operation: DeltaOperation,
     rule: Rule,
 ) -> Result<Outcome, DeltaTableError> {
-    let own = actions.iter().find_map(|action| match action {
-        Action::Add(add) => add.path.rsplit('/').next().map(str::to_owned),
-        _ => None,
-    });
+    // Not the name of a file that it adds: a commit may add none.
+    let own = Uuid::new_v4().to_string();
     // Old log files are removed by `maintain`: here it would mean a listing of the log for every commit.
-    let properties = CommitProperties::default().with_cleanup_expired_logs(Some(false));
+    let properties = CommitProperties::default()
+        .with_cleanup_expired_logs(Some(false))
+        .with_metadata([(MARK.to_owned(), own.clone().into())]);
     let properties = match rule {
         Rule::Alone => properties.with_max_retries(0),
         Rule::Adds(transaction) => properties.with_application_transaction(transaction),
@@ -74,15 +77,14 @@ pub(crate) async fn commit(
         Ok(commit) => return Ok(Outcome::Committed(commit.version())),
         Err(error) => error,
     };
-    if let Some(version) = landed(delta, snapshot.version(), own.as_deref()).await? {
+    if let Some(version) = landed(delta, snapshot.version(), &own).await? {
         return Ok(Outcome::Committed(version));
     }
     if is_lost(&error) { Ok(Outcome::Lost) } else { Err(error) }
 }
 
-/// The version after `base` that refers to the file named `own`.
-async fn landed(delta: &DeltaTable, base: u64, own: Option<&str>) -> Result<Option<u64>, DeltaTableError> {
-    let Some(own) = own else { return Ok(None) };
+/// The version after `base` that carries the mark `own`.
+async fn landed(delta: &DeltaTable, base: u64, own: &str) -> Result<Option<u64>, DeltaTableError> {
     let log = delta.log_store();
     let mut version = base + 1;
     while let Some(entry) = log.read_commit_entry(version).await? {
@@ -161,8 +163,7 @@ impl Lake {
     }
 }
 
-/// Gives a stored table the columns that the code knows. If it fails after all went well, nobody is the worse: the next
-/// look finds nothing missing.
+/// Gives a stored table the columns that the code knows.
 async fn add_columns(opened: &Opened, table: &Table) -> Result<Outcome, DeltaTableError> {
     let stored = &opened.stored;
     let missing = deltalake::arrow::datatypes::Schema::new(stored.missing.clone());

@@ -119,6 +119,7 @@ static ROWS: Table = Table {
     partitioned_by: &["day"],
     columns: COLUMNS,
     description: "",
+    written_by: &[],
 };
 
 static LINES: Table = Table {
@@ -127,6 +128,7 @@ static LINES: Table = Table {
     partitioned_by: &["day"],
     columns: COLUMNS,
     description: "",
+    written_by: &[],
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,20 +137,29 @@ struct Row {
     id: i64,
 }
 
+fn faulty(fault: Fault) -> (Lake, Arc<Faulty>, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let faulty = Arc::new(Faulty {
+        inner: LocalFileSystem::new(),
+        commits: AtomicUsize::new(0),
+        fault,
+    });
+    let lake = Lake::over(faulty.clone(), Url::from_directory_path(folder.path()).unwrap());
+    (lake, faulty, folder)
+}
+
+fn stamp() -> Stamp {
+    Stamp {
+        collected_at: jiff::Timestamp::UNIX_EPOCH,
+        invocation_id: "a".to_owned(),
+    }
+}
+
 #[tokio::test]
 async fn a_commit_that_landed_though_it_failed_counts_once() {
     for fault in [Fault::Failure, Fault::Taken] {
-        let folder = TempDir::new().unwrap();
-        let faulty = Arc::new(Faulty {
-            inner: LocalFileSystem::new(),
-            commits: AtomicUsize::new(0),
-            fault,
-        });
-        let lake = Lake::over(faulty.clone(), Url::from_directory_path(folder.path()).unwrap());
-        let stamp = Stamp {
-            collected_at: jiff::Timestamp::UNIX_EPOCH,
-            invocation_id: "a".to_owned(),
-        };
+        let (lake, faulty, _folder) = faulty(fault);
+        let stamp = stamp();
         let day = date(2026, 11, 22);
         for id in 0..12 {
             let row = [Row { day, id }];
@@ -168,5 +179,34 @@ async fn a_commit_that_landed_though_it_failed_counts_once() {
         let done = lake.maintain(&LINES, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
         assert_eq!(done.compacted, 12);
         assert_eq!(lake.describe(&LINES).await.unwrap().unwrap().rows, 12);
+    }
+}
+
+/// A replacement without rows takes files away and adds none.
+#[tokio::test]
+async fn an_emptied_day_whose_commit_failed_though_it_landed_is_told_as_emptied() {
+    for fault in [Fault::Failure, Fault::Taken] {
+        let (lake, _faulty, _folder) = faulty(fault);
+        let (kept, emptied) = (date(2026, 11, 21), date(2026, 11, 22));
+        let of_day = Filter::Equals("day", emptied.to_string());
+        for round in 0..4 {
+            let rows = [Row { day: kept, id: round }, Row { day: emptied, id: 1 }];
+            let written = lake.upsert(&ROWS, Columns::All, &rows, &stamp()).await.unwrap();
+            assert_eq!(written.inserted, 2, "{fault:?}");
+            // One commit more in some rounds, so that both the good and the bad answer meet each call.
+            if round % 2 == 0 {
+                let more = [Row {
+                    day: kept,
+                    id: round + 100,
+                }];
+                lake.upsert(&ROWS, Columns::All, &more, &stamp()).await.unwrap();
+            }
+            let before = lake.describe(&ROWS).await.unwrap().unwrap().version;
+            let written = lake.replace::<Row>(&ROWS, &of_day, &[], &stamp()).await.unwrap();
+            assert_eq!((written.updated, written.version), (1, Some(before + 1)), "{fault:?}");
+        }
+        let rows: Vec<Row> = lake.read(&ROWS, &["day", "id"], &Filter::All).await.unwrap();
+        assert_eq!(rows.len(), 6);
+        assert!(rows.iter().all(|row| row.day == kept));
     }
 }

@@ -26,7 +26,7 @@ impl Lake {
     /// # Errors
     ///
     /// Those of [`Lake::upsert`], and [`LakeError::Contract`] where a row lies in a partition that `filter` does not
-    /// name, or `filter` names all.
+    /// name, or `filter` names all or a column that the table is not partitioned by.
     pub async fn replace<R: Serialize>(
         &self,
         table: &'static Table,
@@ -42,6 +42,7 @@ impl Lake {
         if *filter == Filter::All {
             return Err(contract("a replacement names the partitions it is about".to_owned()));
         }
+        filter.check(table)?;
         let batch = rows::to_batch(table, &columns, rows).map_err(contract)?;
         let refused = |error: MergeError| contract(error.to_string());
         let batch = blocking(move || keys_differ(&batch, table.key).map(|()| batch))
@@ -57,11 +58,13 @@ impl Lake {
         let none = batch.slice(0, 0);
         drop(batch);
         for attempt in 0..ATTEMPTS {
-            let opened = if self.writes {
-                self.ready(table).await?
-            } else if let Some(opened) = self.open(table).await? {
-                opened
+            // Without rows there is nothing to make a table, or a column of it, for.
+            let opened = if self.writes && !partitions.is_empty() {
+                Some(self.ready(table).await?)
             } else {
+                self.open(table).await?
+            };
+            let Some(opened) = opened else {
                 let inserted = partitions.values().map(|rows| rows.num_rows() as u64).sum();
                 return Ok(Written {
                     inserted,

@@ -29,10 +29,15 @@ pub enum Filter {
 }
 
 impl Filter {
-    fn column(&self) -> Option<&'static str> {
+    /// Fails with [`LakeError::Contract`] where the table has no such partitions.
+    pub(crate) fn check(&self, table: &'static Table) -> Result<(), LakeError> {
         match self {
-            Self::All => None,
-            Self::Equals(column, _) | Self::DatesBetween(column, _, _) => Some(column),
+            Self::All => Ok(()),
+            Self::Equals(column, _) => partition_column(table, column),
+            Self::DatesBetween(column, ..) => {
+                partition_column(table, column)?;
+                date_column(table, column)
+            }
         }
     }
 
@@ -95,12 +100,7 @@ impl Lake {
         mut on_rows: impl FnMut(Vec<R>),
     ) -> Result<(), LakeError> {
         let columns: Arc<[&Column]> = wanted(table, columns)?.into();
-        if let Some(column) = filter.column() {
-            partition_column(table, column)?;
-        }
-        if let Filter::DatesBetween(column, ..) = filter {
-            date_column(table, column)?;
-        }
+        filter.check(table)?;
         let Some(opened) = self.open(table).await? else {
             return Ok(());
         };

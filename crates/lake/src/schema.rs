@@ -138,6 +138,7 @@ mod tests {
             column("last_used", Kind::Instant),
         ],
         description: "",
+        written_by: &[],
     };
 
     #[test]

@@ -22,6 +22,7 @@ static WIDER: Table = Table {
         column("apps", Kind::Texts),
     ],
     description: "",
+    written_by: &[],
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,6 +98,7 @@ async fn appended_rows_may_lie_in_a_table_that_knows_more() {
         partitioned_by: &["day"],
         columns: &[column("day", Kind::Date)],
         description: "",
+        written_by: &[],
     };
     let (lake, _folder) = lake();
     lake.append(&EVENTS, &[event(1, "a")], "1", &stamp("a")).await.unwrap();
@@ -127,6 +129,7 @@ async fn what_others_change_is_refused() {
         partitioned_by: &["day"],
         columns: &[column("day", Kind::Date), column("id", Kind::Integer)],
         description: "",
+        written_by: &[],
     };
     static OTHER_PARTITION: Table = Table {
         name: "usage",
@@ -134,6 +137,7 @@ async fn what_others_change_is_refused() {
         partitioned_by: &[],
         columns: USAGE.columns,
         description: "",
+        written_by: &[],
     };
     let same = |text| text;
     assert_eq!(

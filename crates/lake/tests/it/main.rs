@@ -6,6 +6,7 @@ mod evolution;
 mod log;
 mod model;
 mod races;
+mod replacements;
 mod round_trip;
 mod stores;
 mod tables;

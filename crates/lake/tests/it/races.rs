@@ -194,6 +194,7 @@ async fn an_append_and_upserts_at_once_keep_every_row() {
         partitioned_by: &["day"],
         columns: USAGE.columns,
         description: "",
+        written_by: &[],
     };
     let (lake, _folder) = lake();
     let tasks = (0..6_i64).map(|writer| {

@@ -34,6 +34,7 @@ pub(crate) static PEOPLE: Table = Table {
         column("active", Kind::Boolean),
     ],
     description: "One row a person.",
+    written_by: &[],
 };
 
 /// A person, with a value for every kind of column.
@@ -88,6 +89,7 @@ pub(crate) static USAGE: Table = Table {
         column("charts", Kind::Integer),
     ],
     description: "One row a day and person.",
+    written_by: &[],
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -114,6 +116,7 @@ pub(crate) static EVENTS: Table = Table {
     partitioned_by: &["day"],
     columns: &[column("day", Kind::Date), column("what", Kind::Text)],
     description: "What happened.",
+    written_by: &[],
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

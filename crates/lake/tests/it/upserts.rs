@@ -222,6 +222,7 @@ static ODD: Table = Table {
         column("value", Kind::Text),
     ],
     description: "",
+    written_by: &[],
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -77,18 +77,15 @@ fn day_of_key(key: &str) -> Option<Date> {
     key.strip_prefix(PREFIX)?.strip_suffix(".json")?.parse().ok()
 }
 
-/// Whether the directory of a later day is stored: Graph tells the present only, so an earlier day must not be dated
-/// after it.
-pub(super) async fn later_directory(files: &dyn Files, day: Date) -> Result<bool, PipelineError> {
-    let own = key(day);
-    for key in files.list(PREFIX).await?.iter().rev().take_while(|key| **key > own) {
-        if let Some(later) = day_of_key(key)
-            && read(files, later)
-                .await?
-                .is_some_and(|record| record.directory.is_some())
+/// The newest day whose directory is stored. Graph tells the present only, so nothing may be dated before what is known
+/// of a later day.
+pub(super) async fn last_directory(files: &dyn Files) -> Result<Option<Date>, PipelineError> {
+    for key in files.list(PREFIX).await?.iter().rev() {
+        if let Some(day) = day_of_key(key)
+            && read(files, day).await?.is_some_and(|record| record.directory.is_some())
         {
-            return Ok(true);
+            return Ok(Some(day));
         }
     }
-    Ok(false)
+    Ok(None)
 }

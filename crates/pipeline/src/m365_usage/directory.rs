@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use jiff::civil::Date;
 use uptake_domain::directory::{DirectoryUser, SubscribedSku};
 use uptake_domain::known_user::KnownUser;
 use uptake_domain::license::{HeldLicense, Holding, held_licenses};
@@ -46,7 +47,8 @@ impl Collection<'_> {
         if record.directory.is_some() && !self.again {
             return Ok(false);
         }
-        if day_record::later_directory(self.ports.files, self.day).await? {
+        let last_read_on = day_record::last_directory(self.ports.files).await?;
+        if last_read_on > Some(self.day) {
             findings.notes.push(format!(
                 "the directory of a later day is stored, and Microsoft tells the present only: {} keeps what is known of it",
                 self.day
@@ -71,7 +73,7 @@ impl Collection<'_> {
             return Ok(false);
         }
         findings.counts.fetched += listing.listed;
-        let read = self.store_directory(listing, findings).await?;
+        let read = self.store_directory(listing, last_read_on, findings).await?;
         record.directory = read.or(record.directory);
         Ok(read.is_some())
     }
@@ -130,6 +132,7 @@ impl Collection<'_> {
     async fn store_directory(
         &self,
         listing: Listing,
+        last_read_on: Option<Date>,
         findings: &mut Findings,
     ) -> Result<Option<DirectoryRead>, PipelineError> {
         let known: Vec<KnownUser> = self
@@ -187,7 +190,7 @@ impl Collection<'_> {
             for license in held {
                 licensed.insert(id);
                 let before = stored.remove(&(id.as_str(), license.sku_id.as_str()));
-                rows.push(Holding::seen(before, id, license, self.day));
+                rows.push(Holding::seen(before, id, license, self.day, last_read_on));
             }
         }
         let gone = stored.into_values().filter(|holding| !stays(&holding.user_id));

@@ -1,6 +1,7 @@
 //! `make bench`: what the functions cost, as the release binary runs them against a simulator in its own process.
 
 mod least;
+mod licenses;
 mod seats;
 mod workflows;
 
