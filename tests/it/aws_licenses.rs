@@ -550,3 +550,99 @@ async fn a_tenant_that_conceals_names_is_told_where_to_change_that() {
     assert!(!keys(&deployment).iter().any(|key| key.contains(GOLD_USAGE_SCORES.name)));
     assert_nobody_is_named(&deployment, &[&usage]);
 }
+
+/// The policy that the table of permissions in a function's readme makes, without the rows that hold `left_out`. For
+/// services other than S3 moto knows no resources.
+fn policy(function: &str, left_out: Option<&str>) -> Value {
+    let readme = format!("{}/../lambdas/{function}/README.md", env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, table) = readme.split_once("| permission | on | for |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let rows = table.lines().filter(|row| row.starts_with("| `"));
+    let statements: Vec<Value> = rows
+        .filter(|row| left_out.is_none_or(|left_out| !row.contains(left_out)))
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').collect();
+            let quoted = |cell: &str| -> Vec<String> {
+                let quoted = cell.split('`').skip(1).step_by(2);
+                quoted
+                    .map(|text| text.replace("<bucket>", BUCKET).replace("<prefix>", "prod"))
+                    .collect()
+            };
+            let mut resources = quoted(cells[2]);
+            resources.retain(|resource| resource.starts_with("arn:aws:s3:"));
+            if resources.is_empty() {
+                resources.push("*".to_owned());
+            }
+            json!({"Effect": "Allow", "Action": quoted(cells[1]), "Resource": resources})
+        })
+        .collect();
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// What a role with this policy gives a function: keys, and the session token without which they are nothing.
+fn assume_role(deployment: &Deployment, name: &str, policy: &Value) -> [(&'static str, String); 3] {
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"},
+    }]});
+    let role = format!("arn:aws:iam::123456789012:role/{name}");
+    let answers = deployment.moto.call(&json!([
+        ["iam", "create_role", {"RoleName": name, "AssumeRolePolicyDocument": trust.to_string()}],
+        ["iam", "put_role_policy", {
+            "RoleName": name, "PolicyName": "readme", "PolicyDocument": policy.to_string(),
+        }],
+        ["sts", "assume_role", {"RoleArn": role, "RoleSessionName": "function"}],
+    ]));
+    let credentials = &answers[2]["Credentials"];
+    [
+        ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+        ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+        ("AWS_SESSION_TOKEN", "SessionToken"),
+    ]
+    .map(|(variable, field)| (variable, text(credentials, field).to_owned()))
+}
+
+#[tokio::test]
+async fn the_permissions_of_the_readmes_are_enough_and_none_of_them_too_many() {
+    let deployment = deployment(40, "").await;
+    let functions = ["m365-usage", "scoring", "copilot-seats"];
+    let start = |name: &str, role: &[(&'static str, String)]| {
+        let role: Vec<(&str, &str)> = role.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        match name {
+            "m365-usage" => usage(&deployment, &role),
+            "scoring" => scoring(&deployment, &role),
+            other => deployment.function(other, &role),
+        }
+    };
+    for name in functions {
+        let role = assume_role(&deployment, &format!("{name}-role"), &policy(name, None));
+        let function = start(name, &role);
+        deployment.moto.ask_for_permission(true).await;
+        let answer = function.invoke(deployment.trigger()).await;
+        deployment.moto.ask_for_permission(false).await;
+        assert_eq!(answer.as_ref().unwrap()["status"], "complete", "{answer:?}");
+        assert_nobody_is_named(&deployment, &[&function]);
+    }
+    // Each row is needed, but for those that need larger or older tables than these.
+    let again = json!({"scheduled_time": deployment.now, "replace": true});
+    for (name, left_out) in [
+        ("m365-usage", "`s3:GetObject`"),
+        ("m365-usage", "`s3:ListBucket`"),
+        ("m365-usage", "`ssm:GetParameter`"),
+        ("scoring", "`s3:PutObject`"),
+        ("scoring", "state/m365-usage"),
+        ("scoring", "`s3:ListBucket`"),
+        ("scoring", "`logs:PutLogEvents`"),
+    ] {
+        let role = format!("{name}-{}", left_out.replace(|c: char| !c.is_alphanumeric(), "-"));
+        let role = assume_role(&deployment, &role, &policy(name, Some(left_out)));
+        let function = start(name, &role);
+        deployment.moto.ask_for_permission(true).await;
+        let answer = function.invoke(again.clone()).await;
+        deployment.moto.ask_for_permission(false).await;
+        let error = answer.unwrap_err();
+        assert_eq!(error["errorType"], "Permission", "{name} without {left_out}: {error}");
+        assert!(text(&error, "errorMessage").contains("grant"), "{error}");
+        assert_nobody_is_named(&deployment, &[&function]);
+    }
+}

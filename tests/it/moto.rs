@@ -93,6 +93,14 @@ impl Moto {
         self.call(&json!([[service, operation, arguments]])).remove(0)
     }
 
+    /// From now on lets through what the policies of whoever asks allow, and nothing else; or everything again.
+    pub(crate) async fn ask_for_permission(&self, asks: bool) {
+        let url = format!("{}/moto-api/reset-auth", self.url);
+        let free_calls = if asks { "0" } else { "inf" };
+        let answer = reqwest::Client::new().post(url).body(free_calls).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     /// The mails SES accepted, as moto remembers them: `source`, `destinations`, `raw_data`.
     pub(crate) async fn mails(&self) -> Vec<Value> {
         let url = format!("{}/moto-api/data.json", self.url);

@@ -74,7 +74,7 @@ impl Tenant {
         self.variables.insert(name, value.to_owned());
     }
 
-    fn config<T>(&self, read: impl for<'a> FnOnce(&mut Environment<'a>) -> Option<T>) -> T {
+    pub(crate) fn config<T>(&self, read: impl for<'a> FnOnce(&mut Environment<'a>) -> Option<T>) -> T {
         let get = |name: &str| self.variables.get(name).cloned();
         let mut environment = Environment::new(Face::CommandLine, &get);
         let config = read(&mut environment);
@@ -148,7 +148,7 @@ impl Tenant {
         scoring::score(&self.lake(), &config, ports, &self.folder, trigger, &invocation()).await
     }
 
-    fn ports<'a>(&'a self, clock: &'a Standing) -> Ports<'a> {
+    pub(crate) fn ports<'a>(&'a self, clock: &'a Standing) -> Ports<'a> {
         Ports {
             files: &self.folder,
             metrics: &self.folder,
@@ -206,7 +206,7 @@ pub(crate) fn evening(day: Date) -> jiff::Timestamp {
     start_of(day) + SignedDuration::from_hours(22)
 }
 
-fn invocation() -> Invocation {
+pub(crate) fn invocation() -> Invocation {
     Invocation {
         id: Uuid::new_v4().to_string(),
         deadline: Deadline::within(Duration::from_secs(60)),

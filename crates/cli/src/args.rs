@@ -149,11 +149,11 @@ pub struct Quarantine {
 /// The commands below `uptake quarantine`.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
-    /// List functions and days with quarantined records
+    /// List functions or sources, and days, with quarantined records
     List,
-    /// Show the records of one function and day, with their bytes
+    /// Show the records of one of them, with their bytes
     Show {
-        /// The function
+        /// The function or the source, as `list` has it
         function: String,
         /// The day
         day: Date,

@@ -5,12 +5,12 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use uptake_domain::calendar::{Window, day_of, start_of};
-use uptake_domain::seats_csv;
+use uptake_domain::{licenses_csv, seats_csv};
 use uptake_pipeline::outcome::{Outcome, Status};
 use uptake_pipeline::ports::{Clock, Files, SystemClock};
 use uptake_pipeline::trigger::Trigger;
-use uptake_pipeline::{copilot_seats, report_record};
-use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
+use uptake_pipeline::{copilot_seats, report_record, scoring};
+use uptake_simulator::{CLIENT_ID, CLIENT_SECRET, ENTERPRISE, Scenario, Settings, Simulator, TENANT, TOKEN};
 
 use crate::args::Demo;
 use crate::folder::Folder;
@@ -21,10 +21,15 @@ use crate::{End, store};
 /// What the demo remembers: which folder is its own, and how far it came.
 pub(crate) const STATE_KEY: &str = "state/demo.json";
 const RECIPIENTS_KEY: &str = "config/emails.json";
-const RECIPIENTS: &str = "{\"emails\": [\"licence-owner@octo.example\", \"platform@octo.example\"]}\n";
+const RECIPIENTS: &str = "{\"emails\": [\"licence-owner@octo.example\", \"platform@octo.example\"], \
+     \"reports\": {\"license-digest\": [\"licence-owner@octo.example\"]}}\n";
+/// What a Microsoft 365 Copilot licence costs a month, for the demo's sums.
+const LICENSE_PRICE: &str = "30";
 /// Weeks pass in seconds here; GitHub's limits are meant for real ones.
 const NO_LIMIT: u64 = 1_000_000;
 const FIRST_DAYS: u8 = 7;
+/// The smallest tenant there is.
+const FEWEST_PEOPLE: u32 = 30;
 const SEED: u64 = 7;
 const REPOSITORIES_KEY: &str = "config/repositories.yml";
 const REPOSITORIES: &str = "\
@@ -66,9 +71,15 @@ pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -
     let (mut state, days) = plan(&folder, demo).await?;
     let settings = Settings {
         runs_per_day: RUNS_PER_DAY,
+        tenant_users: state.seats.max(FEWEST_PEOPLE),
         scenario: Scenario {
             secondary_limit: NO_LIMIT,
             primary_limit: NO_LIMIT,
+            reports_limit: NO_LIMIT,
+            identity_limit: NO_LIMIT,
+            // A report that does not come in time would end the demo on a day that is incomplete.
+            report_lag_days: [1, 2],
+            missing_report_percent: 0,
             ..Scenario::default()
         },
         ..Settings::new(state.seats, SEED, state.first_day)
@@ -81,12 +92,17 @@ pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -
         "UPTAKE_GITHUB_API_URL" => Some(url.clone()),
         "UPTAKE_GITHUB_ENTERPRISE" => Some(ENTERPRISE.to_owned()),
         "UPTAKE_GITHUB_TOKEN" => Some(TOKEN.to_owned()),
+        "UPTAKE_LOGIN_URL" | "UPTAKE_GRAPH_URL" => Some(url.clone()),
+        "UPTAKE_TENANT_ID" => Some(TENANT.to_owned()),
+        "UPTAKE_CLIENT_ID" => Some(CLIENT_ID.to_owned()),
+        "UPTAKE_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
+        "UPTAKE_LICENSE_PRICE" => Some(LICENSE_PRICE.to_owned()),
         "UPTAKE_SENDER" => Some("uptake@octo.example".to_owned()),
         "UPTAKE_STORE" => get(name),
         _ => None,
     };
     terminal::note(&format!(
-        "A made-up enterprise with {} Copilot seats and a dozen repositories, day by day:",
+        "A made-up enterprise with {} GitHub Copilot seats, a dozen repositories and a Microsoft 365 tenant, day by day:",
         state.seats
     ));
     for day in days {
@@ -162,18 +178,18 @@ async fn run_day(day: Date, is_first: bool, environment: &dyn Fn(&str) -> Option
     };
     let seats = job.copilot_seats(environment).await?;
     let runs = after_midnight.workflow_metrics(environment).await?;
+    let usage = job.m365_usage(environment).await?;
+    let scores = job.scoring(environment).await?;
     let mails = job.mailer(environment).await?;
     drop(progress);
-    for outcome in [&seats, &runs, &mails] {
+    let outcomes = [&seats, &runs, &usage, &scores, &mails];
+    for outcome in outcomes {
         complete(outcome)?;
     }
+    let requests: u64 = outcomes.iter().map(|outcome| outcome.counts.requests).sum();
     terminal::note(&format!(
-        "  {day}  {:>4} people, {:>4} run attempts, {:>4} requests, {:>5} values and events, {} mails",
-        seats.counts.stored,
-        runs.counts.stored,
-        seats.counts.requests + runs.counts.requests,
-        seats.counts.published + runs.counts.published,
-        mails.counts.published
+        "  {day}  {:>4} seats, {:>4} run attempts, {:>4} licences scored, {requests:>4} requests, {} mails",
+        seats.counts.stored, runs.counts.stored, scores.counts.fetched, mails.counts.published
     ));
     Ok(())
 }
@@ -195,6 +211,9 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         .await?
         .context("the last day has no report")?;
     let figures = record.summary.overall;
+    let licenses = scoring::figures(folder, day)
+        .await?
+        .context("the last day has no scores")?;
     let row = |name: &str, value: String| (format!("  {name}"), value);
     terminal::say(&format!(
         "\nDemo of {} to {day} (everything in it is made up).\n",
@@ -209,9 +228,16 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         row("active in 28 days", figures.active_28_days.to_string()),
         row("idle for 28 days", figures.idle.to_string()),
         row("never used", figures.never_used.to_string()),
+        row(
+            "Microsoft 365 licences",
+            format!(
+                "{}, of which {} underutilised and {} too new to judge",
+                licenses.licenses, licenses.underutilized, licenses.new
+            ),
+        ),
     ]);
-    let mut mails = folder.list("mail/").await?.into_iter();
-    let digest = mails.rfind(|key| key.ends_with("/weekly-digest-1.html"));
+    let mails = folder.list("mail/").await?;
+    let newest = |ending: &str| mails.iter().rfind(|key| key.ends_with(ending));
     let mut places = vec![
         row(
             "report",
@@ -221,12 +247,22 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         row("metrics", folder.location(&format!("cloudwatch/metrics/{day}.jsonl"))),
         row("run attempts", folder.location("cloudwatch/logs/uptake")),
     ];
-    places.extend(digest.map(|key| row("weekly digest", folder.location(&key))));
+    places.push(row(
+        "idle licences",
+        folder.location(&format!("reports/{}", licenses_csv::file_name(day))),
+    ));
+    for (name, ending) in [
+        ("weekly digest", "/weekly-digest-1.html"),
+        ("licence digest", "/license-digest-1.html"),
+    ] {
+        places.extend(newest(ending).map(|key| row(name, folder.location(key))));
+    }
     terminal::say("\nOpen");
     terminal::print_rows(&places);
     terminal::say(
         "\nNext\n  make demo                                      adds the next day\n  \
          target/debug/uptake quarantine list            shows records that could not be understood\n  \
+         target/debug/uptake lake tables                shows the tables, `lake show TABLE` what is in one\n  \
          target/debug/uptake run copilot-seats --help   with your own token: README, \"Your own data\"",
     );
     Ok(())

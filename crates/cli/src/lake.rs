@@ -62,7 +62,7 @@ async fn list(folder: &Folder, as_json: bool) -> anyhow::Result<()> {
     } else {
         terminal::print_rows(&rows);
         terminal::say(&format!(
-            "\nThey lie in {}; `uptake lake show TABLE` shows columns and rows, docs/TABLES.md how to query them.",
+            "\nThey lie in {}; `uptake lake show TABLE` shows columns and rows, docs/QUERIES.md how to query them.",
             folder.path("lake").display()
         ));
     }

@@ -1,16 +1,18 @@
 //! Data files: which there are, what is in them, and how they are written.
 
-use std::sync::Arc;
-
 use deltalake::arrow::array::RecordBatch;
 use deltalake::arrow::datatypes::SchemaRef;
+use deltalake::arrow::error::ArrowError;
 use deltalake::kernel::LogicalFileView;
 use deltalake::logstore::object_store::ObjectStoreExt as _;
 use deltalake::parquet::arrow::ProjectionMask;
-use deltalake::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use deltalake::parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use deltalake::parquet::basic::{Compression, ZstdLevel};
 use deltalake::parquet::errors::ParquetError;
 use deltalake::parquet::file::properties::WriterProperties;
+use deltalake::parquet::file::reader::ChunkReader;
 use deltalake::writer::RecordBatchWriter;
 use deltalake::{DeltaTableError, ObjectStore};
 use futures::TryStreamExt;
@@ -79,48 +81,39 @@ impl Lake {
         Ok(files)
     }
 
-    /// What is in a file, with the columns of `schema`.
+    /// What is in a file, with the columns of `schema`. The file is fetched here and decoded batch by batch, as the
+    /// batches are taken.
+    ///
+    /// Background: files are decoded, and rows merged, by the task that asks for them. Alternative: threads of their
+    /// own, away from the tasks that wait for the store. The allocator gives every thread a heap that keeps what was
+    /// once needed, so a function of 150 MiB had 300, and it has one processor at most (50,000 people, `make bench`).
     pub(crate) async fn read_file(
         &self,
         table: &'static Table,
-        store: Arc<dyn ObjectStore>,
+        store: &dyn ObjectStore,
         file: &DataFile,
-        schema: SchemaRef,
-    ) -> Result<Vec<RecordBatch>, LakeError> {
+        schema: &SchemaRef,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>, LakeError> {
         let path = file.entry.object_store_path();
         let bytes = async { store.get(&path).await?.bytes().await }.await;
         let bytes = bytes.map_err(|error| self.store_failed(table, error))?;
-        let partition = file.partition.clone();
-        let columns = file.columns;
-        let decoded = blocking(move || {
-            // Others may have told Arrow to read text as views; the types of the table are what counts.
-            let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
-            let wanted = schema.fields().iter().map(|field| field.name().as_str());
-            let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
-            let values: Vec<_> = columns
-                .iter()
-                .copied()
-                .zip(partition.iter().map(Option::as_deref))
-                .collect();
-            builder
-                .with_projection(mask)
-                .build()?
-                .map(|batch| Ok(conform(&batch?, &values, &schema)?))
-                .collect::<Result<Vec<_>, ParquetError>>()
-        })
-        .await;
-        decoded.map_err(|_| LakeError::of_arrow(table.name))
+        let reader = decoder(bytes, schema).map_err(|_| LakeError::of_arrow(table.name))?;
+        let (columns, partition, schema) = (file.columns, file.partition.clone(), schema.clone());
+        Ok(reader.map(move |batch| {
+            let values = partition.iter().map(Option::as_deref);
+            let values: Vec<_> = columns.iter().copied().zip(values).collect();
+            conform(&batch?, &values, &schema)
+        }))
     }
 }
 
-/// Work that keeps a processor busy, away from the tasks that wait for the store.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        // As if the work had been done here.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+fn decoder(bytes: impl ChunkReader + 'static, schema: &SchemaRef) -> Result<ParquetRecordBatchReader, ParquetError> {
+    // Others may have told Arrow to read text as views; the types of the table are what counts.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
+    let wanted = schema.fields().iter().map(|field| field.name().as_str());
+    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+    builder.with_projection(mask).build()
 }
 
 /// What writes files for a table. Only its `flush` makes them; only a commit makes them part of the table.

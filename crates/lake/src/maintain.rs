@@ -124,7 +124,8 @@ impl Lake {
         let mut writer = writer(opened).map_err(failed)?;
         let schema = writer.arrow_schema();
         for file in small {
-            for batch in self.read_file(table, store.clone(), file, schema.clone()).await? {
+            for batch in self.read_file(table, store.as_ref(), file, &schema).await? {
+                let batch = batch.map_err(|_| LakeError::of_arrow(table.name))?;
                 writer.write(batch).await.map_err(failed)?;
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deltalake::arrow::array::{
     Array, ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array, new_null_array,
 };
-use deltalake::arrow::compute::{interleave, take};
+use deltalake::arrow::compute::{interleave, take, take_record_batch};
 use deltalake::arrow::datatypes::{FieldRef, SchemaRef};
 use deltalake::arrow::error::ArrowError;
 use deltalake::arrow::row::{Row, RowConverter, Rows, SortField};
@@ -59,7 +59,7 @@ pub(crate) fn keys_differ(batch: &RecordBatch, key: &[&str]) -> Result<(), Merge
 /// Merges `new` into `old` by `key`. Old batches have all columns of `schema`; `new` has some, and those of the key
 /// among them. Old rows keep their order and new ones follow. Each old batch goes as soon as it is merged.
 pub(crate) fn merge(
-    old: Vec<RecordBatch>,
+    old: impl IntoIterator<Item = Result<RecordBatch, ArrowError>>,
     new: &RecordBatch,
     schema: &SchemaRef,
     key: &[&str],
@@ -75,30 +75,38 @@ pub(crate) fn merge(
         .map(|field| field.name().as_str())
         .collect();
     let by_value = Comparer::new(new, &given)?;
-    let new_values = by_value.rows(new)?;
 
     let mut stored = vec![false; new.num_rows()];
     let mut merged = Merged {
-        batches: Vec::with_capacity(old.len() + 1),
+        batches: Vec::new(),
         inserted: 0,
         updated: 0,
         unchanged: 0,
     };
     for batch in old {
+        let batch = batch?;
         let old_keys = by_key.rows(&batch)?;
+        let found: Vec<Option<usize>> = old_keys.iter().map(|key| places.get(&key).copied()).collect();
         let old_values = by_value.rows(&batch)?;
+        // Only the rows that these are compared with: all of them at once would be the largest thing in memory.
+        let counterparts = found
+            .iter()
+            .flatten()
+            .map(|place| *place as u64)
+            .collect::<UInt64Array>();
+        let new_values = by_value.rows(&take_record_batch(new, &counterparts)?)?;
+        let mut new_values = new_values.iter();
         let mut picks = Vec::with_capacity(batch.num_rows());
         let updated_before = merged.updated;
-        for row in 0..batch.num_rows() {
-            let place = places.get(&old_keys.row(row)).copied();
-            let Some(place) = place else {
+        for (row, (place, old_value)) in found.into_iter().zip(old_values.iter()).enumerate() {
+            let Some((place, new_value)) = place.and_then(|place| Some((place, new_values.next()?))) else {
                 picks.push(Pick::Old(row));
                 continue;
             };
             if std::mem::replace(&mut stored[place], true) {
                 return Err(MergeError::StoredTwice);
             }
-            if old_values.row(row) == new_values.row(place) {
+            if old_value == new_value {
                 merged.unchanged += 1;
                 picks.push(Pick::Old(row));
             } else {
@@ -159,12 +167,17 @@ fn replace(old: &RecordBatch, new: &RecordBatch, picks: &[Pick], stamp: &Stamp) 
 
 /// The rows of `new` at `places`, with null in columns that `new` does not have.
 fn insert(new: &RecordBatch, places: Vec<u64>, schema: &SchemaRef, stamp: &Stamp) -> Result<RecordBatch, ArrowError> {
+    let is_all = places.len() == new.num_rows();
     let places = UInt64Array::from(places);
     let column = |field: &FieldRef| {
         if let Some(stamp) = stamp_column(field.name(), stamp) {
             repeat(&stamp, places.len())
         } else if let Some(column) = new.column_by_name(field.name()) {
-            take(column, &places, None)
+            if is_all {
+                Ok(column.clone())
+            } else {
+                take(column, &places, None)
+            }
         } else {
             Ok(new_null_array(field.data_type(), places.len()))
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use uptake_domain::tables::Table;
 
 use crate::commit::{ATTEMPTS, Outcome, Rule, commit, wait};
-use crate::files::{blocking, writer};
+use crate::files::writer;
 use crate::merge::{Comparer, MergeError, keys_differ, merge};
 use crate::rows::{self, Partition};
 use crate::store::Opened;
@@ -31,7 +31,7 @@ impl Lake {
         &self,
         table: &'static Table,
         filter: &Filter,
-        rows: &[R],
+        rows: impl AsRef<[R]>,
         stamp: &Stamp,
     ) -> Result<Written, LakeError> {
         let contract = |reason: String| LakeError::Contract {
@@ -43,11 +43,9 @@ impl Lake {
             return Err(contract("a replacement names the partitions it is about".to_owned()));
         }
         filter.check(table)?;
-        let batch = rows::to_batch(table, &columns, rows).map_err(contract)?;
-        let refused = |error: MergeError| contract(error.to_string());
-        let batch = blocking(move || keys_differ(&batch, table.key).map(|()| batch))
-            .await
-            .map_err(refused)?;
+        let batch = rows::to_batch(table, &columns, rows.as_ref()).map_err(contract)?;
+        drop(rows);
+        keys_differ(&batch, table.key).map_err(|error| contract(error.to_string()))?;
         let partitions = rows::by_partition(table, &batch).map_err(|error| contract(error.to_string()))?;
         if partitions
             .keys()
@@ -120,16 +118,15 @@ impl Lake {
             let own: Vec<_> = files.iter().filter(|file| file.is_in(&partition)).collect();
             let mut old = Vec::new();
             for file in &own {
-                old.extend(self.read_file(table, store.clone(), file, schema.clone()).await?);
+                old.push(self.read_file(table, store.as_ref(), file, schema).await?);
             }
-            let new = partitions.get(&partition).unwrap_or(none).clone();
-            let (schema, stamp) = (schema.clone(), stamp.clone());
-            let merged = blocking(move || {
-                let (kept, gone) = with_keys_of(&old, &new, table.key)?;
-                Ok((merge(kept, &new, &schema, table.key, &stamp)?, gone))
-            })
-            .await;
-            let (merged, gone) = merged.map_err(|error: MergeError| of_stored(table, &error))?;
+            let new = partitions.get(&partition).unwrap_or(none);
+            let kept = with_keys_of(old.into_iter().flatten(), new, table.key);
+            let merged = kept.map_err(MergeError::from).and_then(|(kept, gone)| {
+                let merged = merge(kept.into_iter().map(Ok), new, schema, table.key, stamp)?;
+                Ok((merged, gone))
+            });
+            let (merged, gone) = merged.map_err(|error| of_stored(table, &error))?;
             written.inserted += merged.inserted;
             written.updated += merged.updated + gone;
             written.unchanged += merged.unchanged;
@@ -148,17 +145,22 @@ impl Lake {
 }
 
 /// The rows of `old` whose key is in `new`, and how many are left out.
-fn with_keys_of(old: &[RecordBatch], new: &RecordBatch, key: &[&str]) -> Result<(Vec<RecordBatch>, u64), ArrowError> {
+fn with_keys_of(
+    old: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    new: &RecordBatch,
+    key: &[&str],
+) -> Result<(Vec<RecordBatch>, u64), ArrowError> {
     let comparer = Comparer::new(new, key)?;
     let keys = comparer.rows(new)?;
     let keys: HashSet<_> = keys.iter().collect();
     let mut gone = 0;
-    let mut kept = Vec::with_capacity(old.len());
+    let mut kept = Vec::new();
     for batch in old {
-        let own = comparer.rows(batch)?;
+        let batch = batch?;
+        let own = comparer.rows(&batch)?;
         let stays: BooleanArray = own.iter().map(|row| Some(keys.contains(&row))).collect();
         gone += stays.false_count() as u64;
-        kept.push(filter_record_batch(batch, &stays)?);
+        kept.push(filter_record_batch(&batch, &stays)?);
     }
     Ok((kept, gone))
 }

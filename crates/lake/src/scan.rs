@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uptake_domain::tables::{Column, Kind, Table};
 
-use crate::files::{DataFile, blocking};
+use crate::files::DataFile;
 use crate::rows::Partition;
 use crate::{Lake, LakeError, rows, schema};
 
@@ -113,18 +113,12 @@ impl Lake {
         let read = |file: DataFile| {
             let (store, schema, columns) = (store.clone(), schema.clone(), columns.clone());
             async move {
-                let batches = self.read_file(table, store, &file, schema).await?;
-                let rows = blocking(move || {
-                    let mut rows = Vec::new();
-                    for batch in batches {
-                        rows.append(&mut rows::from_batch(&columns, &batch)?);
-                    }
-                    Ok(rows)
-                });
-                rows.await.map_err(|reason| LakeError::Contract {
-                    table: table.name,
-                    reason,
-                })
+                let mut rows = Vec::new();
+                for batch in self.read_file(table, store.as_ref(), &file, &schema).await? {
+                    let batch = batch.map_err(|_| LakeError::of_arrow(table.name))?;
+                    rows.append(&mut rows::from_batch(&columns, &batch).map_err(|reason| contract(table, reason))?);
+                }
+                Ok(rows)
             }
         };
         let mut files = stream::iter(files).map(read).buffered(AHEAD);
@@ -146,8 +140,14 @@ impl Lake {
         filter: &Filter,
     ) -> Result<Vec<R>, LakeError> {
         let mut all = Vec::new();
-        self.scan(table, columns, filter, |mut rows| all.append(&mut rows))
-            .await?;
+        self.scan(table, columns, filter, |mut rows| {
+            if all.is_empty() {
+                all = rows;
+            } else {
+                all.append(&mut rows);
+            }
+        })
+        .await?;
         Ok(all)
     }
 

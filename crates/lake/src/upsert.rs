@@ -11,7 +11,7 @@ use serde::Serialize;
 use uptake_domain::tables::{Column, Table};
 
 use crate::commit::{ATTEMPTS, Outcome, Rule, commit, wait};
-use crate::files::{blocking, writer};
+use crate::files::writer;
 use crate::merge::{MergeError, keys_differ, merge};
 use crate::rows::{self, Partition};
 use crate::store::Opened;
@@ -54,7 +54,8 @@ impl Lake {
     /// keep their stamp, the others get `stamp`; where all are equal, nothing is written.
     ///
     /// A key is looked for in the partition of its row only, and only the partitions of `rows` are read and rewritten.
-    /// Columns that `columns` names but rows do not have count as null. Writers at the same time lose nothing of each
+    /// Columns that `columns` names but rows do not have count as null. Rows that are given away are dropped as soon as they
+    /// are columns. Writers at the same time lose nothing of each
     /// other: whoever comes second begins anew on what the first one stored.
     ///
     /// # Errors
@@ -66,7 +67,7 @@ impl Lake {
         &self,
         table: &'static Table,
         columns: Columns,
-        rows: &[R],
+        rows: impl AsRef<[R]>,
         stamp: &Stamp,
     ) -> Result<Written, LakeError> {
         let contract = |reason: String| LakeError::Contract {
@@ -74,14 +75,12 @@ impl Lake {
             reason,
         };
         let columns = given(table, columns).map_err(contract)?;
-        if rows.is_empty() {
+        if rows.as_ref().is_empty() {
             return Ok(Written::default());
         }
-        let batch = rows::to_batch(table, &columns, rows).map_err(contract)?;
-        let refused = |error: MergeError| contract(error.to_string());
-        let batch = blocking(move || keys_differ(&batch, table.key).map(|()| batch))
-            .await
-            .map_err(refused)?;
+        let batch = rows::to_batch(table, &columns, rows.as_ref()).map_err(contract)?;
+        drop(rows);
+        keys_differ(&batch, table.key).map_err(|error| contract(error.to_string()))?;
         let partitions = rows::by_partition(table, &batch).map_err(|error| contract(error.to_string()))?;
         drop(batch);
 
@@ -149,10 +148,9 @@ impl Lake {
             let mut old = Vec::new();
             let own: Vec<_> = files.iter().filter(|file| file.is_in(partition)).collect();
             for file in &own {
-                old.extend(self.read_file(table, store.clone(), file, schema.clone()).await?);
+                old.push(self.read_file(table, store.as_ref(), file, schema).await?);
             }
-            let (new, schema, stamp) = (new.clone(), schema.clone(), stamp.clone());
-            let merged = blocking(move || merge(old, &new, &schema, table.key, &stamp)).await;
+            let merged = merge(old.into_iter().flatten(), new, schema, table.key, stamp);
             let merged = merged.map_err(|error| of_stored(table, &error))?;
             written.inserted += merged.inserted;
             written.updated += merged.updated;

@@ -20,14 +20,17 @@ pub(crate) struct People {
 
 impl People {
     pub(crate) async fn read(lake: &Lake) -> Result<Self, LakeError> {
-        let users: Vec<KnownUser> = lake
-            .read(&SILVER_USERS, &SILVER_USERS.column_names(), &Filter::All)
-            .await?;
+        let mut users = BTreeMap::new();
+        let columns = SILVER_USERS.column_names();
+        lake.scan(&SILVER_USERS, &columns, &Filter::All, |rows: Vec<KnownUser>| {
+            users.extend(rows.into_iter().map(|user| (user.user_id.clone(), user)));
+        })
+        .await?;
         let columns = SILVER_USER_LICENSES.column_names();
         let holdings: Vec<Holding> = lake.read(&SILVER_USER_LICENSES, &columns, &Filter::All).await?;
         let licenses = histories(&holdings);
         Ok(Self {
-            users: users.into_iter().map(|user| (user.user_id.clone(), user)).collect(),
+            users,
             licenses: licenses
                 .into_iter()
                 .map(|(id, history)| (id.to_owned(), history))

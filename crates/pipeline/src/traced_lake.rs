@@ -84,7 +84,7 @@ impl<'a> TracedLake<'a> {
         &self,
         table: &'static Table,
         columns: Columns,
-        rows: &[R],
+        rows: impl AsRef<[R]>,
     ) -> Result<Written, PipelineError> {
         let at = self.clock.now();
         let written = self.lake.upsert(table, columns, rows, &self.stamp).await;
@@ -96,7 +96,7 @@ impl<'a> TracedLake<'a> {
         &self,
         table: &'static Table,
         filter: &Filter,
-        rows: &[R],
+        rows: impl AsRef<[R]>,
     ) -> Result<Written, PipelineError> {
         let at = self.clock.now();
         let written = self.lake.replace(table, filter, rows, &self.stamp).await;

@@ -24,7 +24,8 @@ enum Task {
     Generate,
     /// Check that those files are up to date and that the code keeps the rules of CONTRIBUTING.md
     Check,
-    /// Measure 50,000 seats and a day of 30,000 workflow runs against the simulator (needs target/release/uptake)
+    /// Measure 50,000 seats, a day of 30,000 workflow runs and a day of 50,000 people of a tenant against the simulator (needs
+    /// target/release/uptake)
     Bench,
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::process::Command;
 use uptake_domain::calendar::{Window, day_of};
 use uptake_pipeline::ports::{Clock, SystemClock};
-use uptake_simulator::{ENTERPRISE, Scenario, Settings, Simulator, TOKEN};
+use uptake_simulator::{CLIENT_ID, CLIENT_SECRET, ENTERPRISE, Scenario, Settings, Simulator, TENANT, TOKEN};
 
 const DAY: Date = date(2026, 11, 20);
 const STORM: &str = include_str!("../../../simulator/scenarios/storm.toml");
@@ -319,14 +319,162 @@ async fn no_log_line_about_workflow_runs_names_a_person() {
     }
 }
 
+async fn with_tenant(scenario: &str) -> (Simulator, Laptop) {
+    let mut settings = Settings::new(10, 7, DAY);
+    settings.tenant_users = 60;
+    let simulator = Simulator::start(settings.with_scenario(Scenario::parse(scenario).unwrap()))
+        .await
+        .unwrap();
+    let mut laptop = Laptop::new();
+    laptop.set("UPTAKE_LOGIN_URL", &simulator.url());
+    laptop.set("UPTAKE_GRAPH_URL", &simulator.url());
+    laptop.set("UPTAKE_TENANT_ID", TENANT);
+    laptop.set("UPTAKE_CLIENT_ID", CLIENT_ID);
+    laptop.set("UPTAKE_CLIENT_SECRET", CLIENT_SECRET);
+    (simulator, laptop)
+}
+
+#[tokio::test]
+async fn licences_are_scored_and_shown_by_three_commands() {
+    let (simulator, laptop) = with_tenant("report_lag_days = [1, 1]\nmissing_report_percent = 0").await;
+    // A day whose report has a row that cannot be read.
+    let day = DAY
+        .series(1.day())
+        .find(|day| simulator.rejected_usage_rows(day.yesterday().unwrap()) > 0);
+    let day = day.unwrap();
+    simulator.set_today(day);
+    let usage = laptop.uptake(&format!("run m365-usage --date {day} --json")).await;
+    assert_eq!(usage.code, 0, "{}", usage.stderr);
+    let answer: Value = serde_json::from_str(&usage.stdout).unwrap();
+    assert_eq!(answer["status"], "complete");
+    let people = simulator.tenant(day).users;
+    let licensed = people.iter().filter(|user| !user.skus.is_empty()).count();
+    let scores = laptop.uptake(&format!("run scoring --date {day}")).await;
+    assert_eq!(scores.code, 0, "{}", scores.stderr);
+    assert!(
+        scores.stdout.contains("reports/underutilized_licenses_"),
+        "{}",
+        scores.stdout
+    );
+
+    let shown = laptop
+        .uptake("lake show gold_copilot_usage_scores --rows 1000 --json")
+        .await;
+    let rows: Vec<Value> = shown
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), licensed);
+    assert!(rows.iter().all(|row| row["score_on"] == day.to_string()));
+    let one = laptop
+        .uptake("lake show silver_rejected --where rejected_on=2026-11-20")
+        .await;
+    assert_eq!(one.code, 0, "{}", one.stderr);
+    assert!(one.stdout.contains("Which check failed."), "{}", one.stdout);
+    let quarantine = laptop.uptake("quarantine list").await;
+    assert!(
+        quarantine.stdout.contains(&format!("m365_copilot_usage_d7 {day}")),
+        "{}",
+        quarantine.stdout
+    );
+    let record = laptop
+        .uptake(&format!("quarantine show m365_copilot_usage_d7 {day}"))
+        .await;
+    assert!(record.stdout.contains("usage_"), "{}", record.stdout);
+    for (line, code, told) in [
+        ("lake show nothing", 2, "lake tables"),
+        ("lake show gold_copilot_seats", 1, "not there yet"),
+        ("lake show silver_users --where upn=x", 2, "leave --where out"),
+        ("lake show gold_copilot_usage --where upn=x", 2, "day=VALUE"),
+        (
+            "backfill m365-usage --from 2026-11-01 --to 2026-11-02",
+            2,
+            "present directory only",
+        ),
+        ("backfill scoring --from 2026-11-01 --to 2026-11-02", 2, "--date"),
+    ] {
+        let ended = laptop.uptake(line).await;
+        assert_eq!(ended.code, code, "{line}: {}", ended.stderr);
+        assert!(ended.stderr.contains(told), "{line}: {}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_for_microsoft_is_told_at_once_and_a_wrong_secret_says_what_to_do() {
+    let (_simulator, mut laptop) = with_tenant("").await;
+    laptop.set("UPTAKE_CLIENT_SECRET", "not-the-secret");
+    let ended = laptop.uptake("run m365-usage --date 2026-11-20").await;
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stderr.contains("secret") && !ended.stderr.contains("not-the-secret"),
+        "{}",
+        ended.stderr
+    );
+    let none = Laptop::new().uptake("run m365-usage").await;
+    assert_eq!(none.code, 2);
+    for name in ["UPTAKE_TENANT_ID", "UPTAKE_CLIENT_ID", "UPTAKE_CLIENT_SECRET"] {
+        assert!(none.stderr.contains(name), "{name}: {}", none.stderr);
+    }
+    laptop.set("UPTAKE_LICENSE_PRICE", "30 dollars");
+    laptop.set("UPTAKE_UNDERUTILIZED_THRESHOLD", "120");
+    let faults = laptop.uptake("run scoring").await;
+    assert_eq!(faults.code, 2);
+    for told in [
+        "UPTAKE_LICENSE_PRICE: must be a number",
+        "UPTAKE_UNDERUTILIZED_THRESHOLD: must be",
+    ] {
+        assert!(faults.stderr.contains(told), "{told}: {}", faults.stderr);
+    }
+}
+
+#[tokio::test]
+async fn no_log_line_about_licences_names_a_person() {
+    let mut said = String::new();
+    let mut identities = vec![CLIENT_SECRET.to_owned()];
+    for scenario in [
+        "[[fault]]\nroute = '*'\nevery = 5\nkind = 'server_error'",
+        "[[fault]]\nroute = '/v1.0/users'\nevery = 1\nkind = 'forbidden'",
+        "usage_report_delivery = 'redirect'",
+    ] {
+        let (simulator, laptop) = with_tenant(scenario).await;
+        for line in [
+            "-vv run m365-usage --date 2026-11-20",
+            "-vv run scoring --date 2026-11-20",
+        ] {
+            let ended = laptop.uptake(line).await;
+            said += &(ended.stdout + &ended.stderr);
+        }
+        identities.extend(simulator.identities());
+    }
+    for trace in ["trying again", "User.Read.All", "directory stored"] {
+        assert!(said.contains(trace), "{trace} is not in {said}");
+    }
+    for identity in identities.iter().filter(|identity| identity.len() > 4) {
+        assert!(!said.contains(identity.as_str()), "{identity}");
+    }
+    assert!(
+        !said.contains("_downloads/"),
+        "the address of a download is a credential"
+    );
+}
+
 #[tokio::test]
 async fn the_demo_runs_a_week_and_then_a_day_and_keeps_off_real_data() {
     let laptop = Laptop::new();
     let first = laptop.uptake("demo --seats 60").await;
     assert_eq!(first.code, 0, "{}", first.stderr);
     let reports = || fs::read_dir(laptop.path("reports")).unwrap().count();
-    assert_eq!(reports(), 7);
-    for name in ["report ", "mail ", "metrics ", "run attempts ", "weekly digest "] {
+    assert_eq!(reports(), 14, "seats and idle licences of seven days");
+    for name in [
+        "report ",
+        "mail ",
+        "metrics ",
+        "run attempts ",
+        "idle licences ",
+        "weekly digest ",
+        "licence digest ",
+    ] {
         let line = first
             .stdout
             .lines()
@@ -335,16 +483,22 @@ async fn the_demo_runs_a_week_and_then_a_day_and_keeps_off_real_data() {
         let path = line.split_whitespace().last().unwrap();
         assert!(PathBuf::from(path).exists(), "{path}");
     }
+    let tables = laptop.uptake("lake tables").await;
+    assert!(
+        tables.stdout.contains("gold_copilot_usage_scores") && !tables.stdout.contains("not there yet"),
+        "every table has been written: {}",
+        tables.stdout
+    );
     let kept = fs::read(laptop.path("state/demo.json")).unwrap();
     assert_eq!(laptop.uptake("demo").await.code, 0);
-    assert_eq!(reports(), 8);
+    assert_eq!(reports(), 16);
     assert_ne!(fs::read(laptop.path("state/demo.json")).unwrap(), kept);
 
     fs::remove_file(laptop.path("state/demo.json")).unwrap();
     let refused = laptop.uptake("demo").await;
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("set UPTAKE_STORE"), "{}", refused.stderr);
-    assert_eq!(reports(), 8);
+    assert_eq!(reports(), 16);
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ impl Collection<'_> {
             .values()
             .map(|user| self.summary_row(user, people.license(&user.user_id)))
             .collect();
-        let written = self.lake.upsert(&GOLD_LICENSE_SUMMARY, SUMMARY_COLUMNS, &rows).await?;
+        let written = self.lake.upsert(&GOLD_LICENSE_SUMMARY, SUMMARY_COLUMNS, rows).await?;
         findings.counts.stored += written.inserted + written.updated;
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Collection<'_> {
                 .collect();
             let written = self
                 .lake
-                .replace(&GOLD_COPILOT_USAGE, &Filter::Equals("day", day.to_string()), &rows)
+                .replace(&GOLD_COPILOT_USAGE, &Filter::Equals("day", day.to_string()), rows)
                 .await?;
             findings.counts.stored += written.inserted + written.updated;
         }

@@ -82,7 +82,7 @@ impl Collection<'_> {
         };
         let month = self.longer_report(refresh_on, findings).await?;
         let by_upn = people.by_upn();
-        let month: HashMap<&str, &UsageRecord> = month
+        let longer: HashMap<&str, &UsageRecord> = month
             .iter()
             .flatten()
             .map(|record| (record.upn.as_str(), record))
@@ -91,7 +91,7 @@ impl Collection<'_> {
         let listed = week.rows.rows.len();
         let mut rows: Vec<UsageRow> = Vec::with_capacity(listed);
         for record in week.rows.rows {
-            let longer = month.get(record.upn.as_str());
+            let longer = longer.get(record.upn.as_str());
             let mut row = UsageRow::of(record, None);
             row.user_id = by_upn.get(row.upn.as_str()).map(|id| (*id).to_owned());
             if let Some(longer) = longer {
@@ -101,7 +101,7 @@ impl Collection<'_> {
         }
         let unknown = rows.iter().filter(|row| row.user_id.is_none()).count();
         drop(month);
-        let written = self.lake.upsert(&SILVER_COPILOT_USAGE, Columns::All, &rows).await?;
+        let written = self.lake.upsert(&SILVER_COPILOT_USAGE, Columns::All, rows).await?;
         findings.counts.stored += written.inserted + written.updated;
         findings
             .checks
@@ -152,7 +152,8 @@ impl Collection<'_> {
             Ok(report) => report,
             Err(error) => return Ok(Err(error)),
         };
-        self.keep(usage_source(period), report.form, &report.bodies).await?;
+        let bodies = std::mem::take(&mut report.bodies);
+        self.keep(usage_source(period), report.form, bodies).await?;
         if report.form != ReportForm::CsvV2 {
             findings.notes.push(
                 "Microsoft did not give version 2 of the usage report; prompts and active days are missing".to_owned(),
@@ -213,7 +214,7 @@ impl Collection<'_> {
             .into_iter()
             .map(|row| activity_row(row, kind, |upn| by_upn.get(upn).map(|id| (*id).to_owned())))
             .collect();
-        let written = self.lake.upsert(&SILVER_M365_ACTIVITY, Columns::All, &rows).await?;
+        let written = self.lake.upsert(&SILVER_M365_ACTIVITY, Columns::All, rows).await?;
         findings.counts.stored += written.inserted + written.updated;
         record.activity_refresh_on = Some(refresh_on.max(day));
         Ok(())
@@ -228,7 +229,8 @@ impl Collection<'_> {
             Ok(report) => report,
             Err(error) => return Ok(Err(error)),
         };
-        self.keep(activity_source(which), report.form, &report.bodies).await?;
+        let bodies = std::mem::take(&mut report.bodies);
+        self.keep(activity_source(which), report.form, bodies).await?;
         self.set_aside(
             activity_source(which),
             std::mem::take(&mut report.rows.rejected),
@@ -240,14 +242,14 @@ impl Collection<'_> {
         Ok(Ok(report))
     }
 
-    async fn keep(&self, source: &'static str, form: ReportForm, bodies: &[Bytes]) -> Result<(), PipelineError> {
+    async fn keep(&self, source: &'static str, form: ReportForm, bodies: Vec<Bytes>) -> Result<(), PipelineError> {
         let form = match form {
             ReportForm::CsvV2 | ReportForm::CsvV1 => Form::Csv,
             ReportForm::BetaJson => Form::Json,
         };
         let mut bronze = self.bronze(source);
         for body in bodies {
-            bronze.keep(form, body).await?;
+            bronze.keep(form, &body).await?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use uptake_domain::calendar::{Window, day_of};
 use uptake_domain::catalogue::{CHECKS_FAILED, LOG_EVENTS_REJECTED, MetricSpec};
 use uptake_domain::data_quality::{Check, CheckStatus, percent};
+use uptake_domain::license_figures::LicenseFigures;
 use uptake_domain::tables::{GOLD_LICENSE_SUMMARY, GOLD_USAGE_SCORES};
 use uptake_domain::usage_score::SETTLING_DAYS;
 use uptake_lake::{Columns, Filter, Lake};
@@ -23,7 +24,7 @@ use crate::dry_run::{self, ReadOnly, Silent};
 use crate::m365_usage;
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::people::People;
-use crate::ports::{Logs, Ports};
+use crate::ports::{Files, Logs, Ports};
 use crate::telemetry;
 use crate::traced_lake::TracedLake;
 use crate::trigger::{Invocation, Trigger};
@@ -35,6 +36,12 @@ use score_rows::ScoreRow;
 pub const FUNCTION: &str = "scoring";
 /// What its weekly log groups are called.
 pub const STREAM: &str = "license-usage";
+
+/// The figures of a scored day over everybody, if it is scored.
+pub async fn figures(files: &dyn Files, day: Date) -> Result<Option<LicenseFigures>, PipelineError> {
+    let scored = scored_day::read(files, day).await?;
+    Ok(scored.map(|scored| scored.summary.overall))
+}
 
 /// Scores the day the trigger stands for, and those before it that may still change.
 pub async fn score(
@@ -220,7 +227,7 @@ impl Scoring<'_> {
         let columns = GOLD_USAGE_SCORES.column_names();
         let stored: Vec<ScoreRow> = self.lake.tables().read(&GOLD_USAGE_SCORES, &columns, &of_day).await?;
         let mut stored: BTreeMap<String, ScoreRow> = stored.into_iter().map(|row| (row.user_id.clone(), row)).collect();
-        let mut rows = Vec::with_capacity(people.users.len());
+        let mut rows = Vec::with_capacity(stored.len());
         for user in people.users.values() {
             let before = stored.remove(&user.user_id);
             let Some(blank) = before.clone().or_else(|| {

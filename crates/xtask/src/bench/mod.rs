@@ -22,7 +22,8 @@ pub(crate) async fn run(root: &Path) -> anyhow::Result<()> {
     let uptake = root.join("target/release/uptake");
     ensure!(uptake.exists(), "{} is not built; use `make bench`", uptake.display());
     seats::run(&uptake).await?;
-    workflows::run(&uptake).await
+    workflows::run(&uptake).await?;
+    licenses::run(&uptake).await
 }
 
 /// A simulator, and a folder to store into; both go with the measurement.
