@@ -52,7 +52,12 @@ impl Deployment {
 
     /// In a world of one's own.
     pub(crate) async fn with(settings: Settings, now: Timestamp) -> Self {
-        let (moto, simulator, platform) = tokio::join!(Moto::start(), Simulator::start(settings), RuntimeApi::start());
+        Self::on(Moto::start().await, settings, now).await
+    }
+
+    /// On an AWS of one's own.
+    pub(crate) async fn on(moto: Moto, settings: Settings, now: Timestamp) -> Self {
+        let (simulator, platform) = tokio::join!(Simulator::start(settings), RuntimeApi::start());
         moto.call(&json!([
             ["s3", "create_bucket", {"Bucket": BUCKET}],
             ["s3", "put_object", {
@@ -358,17 +363,17 @@ async fn what_is_missing_on_aws_is_named_with_what_to_do() {
         (
             "mailer",
             ("UPTAKE_STORE", "s3://nobodys-bucket"),
-            ["s3://nobodys-bucket/", "NoSuchBucket"],
+            ["s3://nobodys-bucket/", "create the bucket, or correct UPTAKE_STORE"],
         ),
         (
             "copilot-seats",
             ("UPTAKE_STORE", "s3://nobodys-bucket"),
-            ["s3://nobodys-bucket/", "NoSuchBucket"],
+            ["s3://nobodys-bucket/", "create the bucket, or correct UPTAKE_STORE"],
         ),
         (
             "workflow-metrics",
             ("UPTAKE_STORE", "s3://nobodys-bucket"),
-            ["s3://nobodys-bucket/", "NoSuchBucket"],
+            ["s3://nobodys-bucket/", "create the bucket, or correct UPTAKE_STORE"],
         ),
     ] {
         let function = deployment.function(name, &[change]);

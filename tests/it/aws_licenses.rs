@@ -17,6 +17,7 @@ use uptake_simulator::{CLIENT_ID, CLIENT_SECRET, Scenario, Settings, TENANT, Ten
 use crate::aws_face::{BUCKET, Deployment, RECIPIENTS};
 use crate::aws_workflows::{Event, events, groups, listed};
 use crate::independent_reader::IndependentReader;
+use crate::moto::Moto;
 use crate::runtime_api::Function;
 use crate::tenant::evening;
 
@@ -29,6 +30,10 @@ const SMALLEST_GROUP: u64 = 5;
 
 /// A deployment with a tenant; reports come a day late and are in order.
 async fn deployment(users: u32, scenario: &str) -> Deployment {
+    deployment_on(Moto::start().await, users, scenario).await
+}
+
+async fn deployment_on(moto: Moto, users: u32, scenario: &str) -> Deployment {
     let now = SystemClock.now();
     // Days pass in seconds here; the limits of Microsoft and GitHub are meant for real ones.
     let scenario = format!(
@@ -37,7 +42,7 @@ async fn deployment(users: u32, scenario: &str) -> Deployment {
     );
     let mut settings = Settings::new(120, 11, day_of(now)).with_scenario(Scenario::parse(&scenario).unwrap());
     settings.tenant_users = users;
-    let deployment = Deployment::with(settings, now).await;
+    let deployment = Deployment::on(moto, settings, now).await;
     let parameter = |name: &str, value: &str, kind: &str| json!(["ssm", "put_parameter", {"Name": name, "Value": value, "Type": kind}]);
     deployment.moto.call(&json!([
         parameter("/uptake/tenant-id", TENANT, "String"),
@@ -162,13 +167,25 @@ fn assert_published(deployment: &Deployment, truth: &TenantTruth, scores: &[Valu
         assert!(small.is_empty(), "{small:?}");
         assert!(told.len() > 3, "departments stand by name: {told:?}");
     }
-    let sum: i64 = scores.iter().map(|row| row["score"].as_i64().unwrap()).sum();
-    // moto takes the values of all series for the one without dimensions: each score counts twice in it.
-    let mut told = figures(deployment, "UsageScore", "Sum", day);
-    told.remove("all");
-    #[expect(clippy::cast_precision_loss, reason = "small sums")]
-    let sum = sum as f64;
-    assert!((told.values().sum::<f64>() - sum).abs() < 1e-6, "{told:?}");
+    let (mut counts, means) = (
+        figures(deployment, "UsageScore", "SampleCount", day),
+        figures(deployment, "UsageScore", "Average", day),
+    );
+    // moto takes the values of all series for the one without dimensions.
+    counts.remove("all");
+    let people: f64 = counts.values().sum();
+    assert_eq!(
+        people,
+        number(scores.len()),
+        "every licence is a value of its department"
+    );
+    let told: f64 = counts.iter().map(|(group, count)| count * means[group]).sum();
+    let points = scores.iter().map(|row| row["score"].as_f64().unwrap());
+    let points: f64 = points.sum();
+    assert!(
+        (told - points).abs() < 1e-6,
+        "{told} points of {counts:?}, not {points}"
+    );
 
     let of_day: Vec<BTreeMap<String, Value>> = events(deployment)
         .iter()
@@ -396,7 +413,7 @@ async fn a_day_that_is_collected_and_scored_again_on_demand_changes_no_row() {
 
 #[tokio::test]
 async fn the_seats_table_on_aws_has_the_rows_of_the_report() {
-    let deployment = deployment(0, "").await;
+    let deployment = deployment(20, "").await;
     let seats = deployment.function("copilot-seats", &[]);
     let answer = seats.invoke(deployment.trigger()).await.unwrap();
     assert_eq!(answer["status"], "complete", "{answer}");
@@ -494,10 +511,13 @@ async fn what_is_missing_for_licences_is_named_with_what_to_do() {
             usage(&deployment, &[("UPTAKE_TENANT_ID_PARAMETER", "/nowhere")]),
             ["SSM parameter /nowhere", "create it"],
         ),
-        (usage(&deployment, &[bucket]), ["s3://nobodys-bucket/", "NoSuchBucket"]),
+        (
+            usage(&deployment, &[bucket]),
+            ["s3://nobodys-bucket/", "create the bucket, or correct UPTAKE_STORE"],
+        ),
         (
             scoring(&deployment, &[bucket]),
-            ["s3://nobodys-bucket/", "NoSuchBucket"],
+            ["s3://nobodys-bucket/", "create the bucket, or correct UPTAKE_STORE"],
         ),
     ];
     for (function, expected) in &settings {
@@ -604,7 +624,7 @@ fn assume_role(deployment: &Deployment, name: &str, policy: &Value) -> [(&'stati
 
 #[tokio::test]
 async fn the_permissions_of_the_readmes_are_enough_and_none_of_them_too_many() {
-    let deployment = deployment(40, "").await;
+    let deployment = deployment_on(Moto::start_single_threaded().await, 40, "").await;
     let functions = ["m365-usage", "scoring", "copilot-seats"];
     let start = |name: &str, role: &[(&'static str, String)]| {
         let role: Vec<(&str, &str)> = role.iter().map(|(name, value)| (*name, value.as_str())).collect();

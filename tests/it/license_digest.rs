@@ -12,7 +12,7 @@ use uptake_pipeline::ports::Files;
 use uptake_pipeline::trigger::Trigger;
 
 use crate::enterprise::Standing;
-use crate::tenant::{FIRST_DAY, Score, Tenant, invocation};
+use crate::tenant::{FIRST_DAY, ScoredLicense, Tenant, invocation};
 
 const OWNER: &str = "licence-owner@tenant.example";
 
@@ -73,8 +73,8 @@ async fn the_digest_tells_figures_trends_and_who_to_look_at_once() {
         "{outcome:?}"
     );
     let last = day(13);
-    let rows: Vec<Score> = tenant.read(&GOLD_USAGE_SCORES).await;
-    let of_day: Vec<&Score> = rows.iter().filter(|row| row.score_on == last).collect();
+    let rows: Vec<ScoredLicense> = tenant.read(&GOLD_USAGE_SCORES).await;
+    let of_day: Vec<&ScoredLicense> = rows.iter().filter(|row| row.score_on == last).collect();
     let idle: BTreeSet<&str> = of_day
         .iter()
         .filter(|row| row.underutilized)

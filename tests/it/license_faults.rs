@@ -17,7 +17,7 @@ use uptake_pipeline::ports::Files;
 use uptake_pipeline::trigger::Trigger;
 
 use crate::odd_reports;
-use crate::tenant::{FIRST_DAY, Score, Snapshot, Tenant, evening};
+use crate::tenant::{FIRST_DAY, ScoredLicense, Snapshot, Tenant, evening};
 
 fn day(number: i32) -> Date {
     FIRST_DAY.saturating_add((number - 1).days())
@@ -74,6 +74,10 @@ async fn check(tenant: &Tenant, on: Date, name: &str) -> Vec<CheckRow> {
     rows.into_iter()
         .filter(|row| row.check_on == on && row.check_name == name)
         .collect()
+}
+
+fn as_f64(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
 }
 
 async fn metric(tenant: &Tenant, on: Date, name: &str) -> Vec<f64> {
@@ -223,6 +227,13 @@ async fn a_stale_report_is_kept_out_of_gold_until_a_fresh_one_comes() {
     assert!(gaps[0].details.contains(&format!("{}, {}", day(2), day(3))), "{gaps:?}");
 }
 
+#[derive(Deserialize)]
+struct RejectedRecord {
+    rule: String,
+    error: String,
+    record: String,
+}
+
 #[tokio::test]
 async fn odd_rows_are_set_aside_and_the_rest_goes_on() {
     let tenant = Tenant::with(60, 7, "missing_report_percent = 0\nreport_lag_days = [1, 1]").await;
@@ -237,13 +248,7 @@ async fn odd_rows_are_set_aside_and_the_rest_goes_on() {
         rejected += 2 * of_day;
     }
     assert!(rejected > 0);
-    #[derive(Deserialize)]
-    struct Row {
-        rule: String,
-        error: String,
-        record: String,
-    }
-    let rows: Vec<Row> = tenant.read(&SILVER_REJECTED).await;
+    let rows: Vec<RejectedRecord> = tenant.read(&SILVER_REJECTED).await;
     assert_eq!(rows.len() as u64, rejected);
     assert!(
         rows.iter()
@@ -309,7 +314,7 @@ async fn reports_of_the_older_versions_serve_as_well_without_active_days() {
         );
         let tenant = Tenant::with(60, 7, &scenario).await;
         run_days(&tenant, 1, 2).await;
-        let scores: Vec<Score> = tenant.read(&GOLD_USAGE_SCORES).await;
+        let scores: Vec<ScoredLicense> = tenant.read(&GOLD_USAGE_SCORES).await;
         assert!(scores.iter().any(|row| row.score > 40), "{versions}");
     }
 }
@@ -384,12 +389,12 @@ async fn a_day_collected_twice_is_stored_once() {
 async fn a_score_settles_for_a_week_and_then_changes_on_demand_alone_as_a_new_revision() {
     let mut tenant = Tenant::calm(60).await;
     run_days(&tenant, 1, 10).await;
-    let of = |rows: &[Score], on: Date| -> Vec<Score> {
-        let mut rows: Vec<Score> = rows.iter().filter(|row| row.score_on == on).cloned().collect();
+    let of = |rows: &[ScoredLicense], on: Date| -> Vec<ScoredLicense> {
+        let mut rows: Vec<ScoredLicense> = rows.iter().filter(|row| row.score_on == on).cloned().collect();
         rows.sort_by(|a, b| a.user_id.cmp(&b.user_id));
         rows
     };
-    let before: Vec<Score> = tenant.read(&GOLD_USAGE_SCORES).await;
+    let before: Vec<ScoredLicense> = tenant.read(&GOLD_USAGE_SCORES).await;
     assert!(of(&before, day(10)).iter().all(|row| row.as_of_on == day(9)));
     assert!(
         of(&before, day(2)).iter().all(|row| row.as_of_on == day(2)),
@@ -400,7 +405,7 @@ async fn a_score_settles_for_a_week_and_then_changes_on_demand_alone_as_a_new_re
     // Other rules from now on: days that settle follow them, days that are frozen do not.
     tenant.set("UPTAKE_UNDERUTILIZED_THRESHOLD", "90");
     run_days(&tenant, 11, 11).await;
-    let after: Vec<Score> = tenant.read(&GOLD_USAGE_SCORES).await;
+    let after: Vec<ScoredLicense> = tenant.read(&GOLD_USAGE_SCORES).await;
     for number in 1..=3 {
         assert_eq!(of(&after, day(number)), of(&before, day(number)), "{number} is frozen");
     }
@@ -409,7 +414,7 @@ async fn a_score_settles_for_a_week_and_then_changes_on_demand_alone_as_a_new_re
 
     let recomputed = tenant.run_scoring(day(2)).await.unwrap();
     assert_eq!(recomputed.status, Status::Complete, "{recomputed:?}");
-    let rows: Vec<Score> = tenant.read(&GOLD_USAGE_SCORES).await;
+    let rows: Vec<ScoredLicense> = tenant.read(&GOLD_USAGE_SCORES).await;
     assert_eq!(
         of(&rows, day(3)),
         of(&before, day(3)),
@@ -426,7 +431,7 @@ async fn a_score_settles_for_a_week_and_then_changes_on_demand_alone_as_a_new_re
         assert_eq!(now.score, then.score);
     }
     tenant.run_scoring(day(2)).await.unwrap();
-    let again: Vec<Score> = tenant.read(&GOLD_USAGE_SCORES).await;
+    let again: Vec<ScoredLicense> = tenant.read(&GOLD_USAGE_SCORES).await;
     assert_eq!(of(&again, day(2)), now, "nothing new to say");
     let summary: Vec<Value> = tenant.read(&GOLD_LICENSE_SUMMARY).await;
     assert!(
@@ -457,12 +462,12 @@ async fn metrics_and_events_name_no_person_and_no_small_department() {
         let values = metrics.get(&(name.to_owned(), department.to_owned()))?;
         values.first()?.as_f64()
     };
-    let rows: Vec<Score> = tenant.read(&GOLD_USAGE_SCORES).await;
-    let rows: Vec<&Score> = rows.iter().filter(|row| row.score_on == day(2)).collect();
+    let rows: Vec<ScoredLicense> = tenant.read(&GOLD_USAGE_SCORES).await;
+    let rows: Vec<&ScoredLicense> = rows.iter().filter(|row| row.score_on == day(2)).collect();
     let idle = rows.iter().filter(|row| row.underutilized).count();
-    assert_eq!(value("Licenses", ""), Some(rows.len() as f64));
-    assert_eq!(value("LicensesUnderutilized", ""), Some(idle as f64));
-    assert_eq!(value("IdleLicenseCost", ""), Some(idle as f64 * 30.0));
+    assert_eq!(value("Licenses", ""), Some(as_f64(rows.len())));
+    assert_eq!(value("LicensesUnderutilized", ""), Some(as_f64(idle)));
+    assert_eq!(value("IdleLicenseCost", ""), Some(as_f64(idle) * 30.0));
     let departments: BTreeSet<Option<&str>> = rows.iter().map(|row| row.department.as_deref()).collect();
     let (mut shown, mut folded) = (0, 0);
     for department in departments {
@@ -478,13 +483,13 @@ async fn metrics_and_events_name_no_person_and_no_small_department() {
             assert_eq!(value("Licenses", name), None, "{name} has {licensed} licences");
         } else if let Some(licenses) = value("Licenses", name) {
             shown += licensed;
-            assert_eq!(licenses, licensed as f64);
+            assert_eq!(licenses, as_f64(licensed));
         } else {
             folded += licensed;
         }
     }
     assert!(shown > 0 && folded > 0, "{shown} shown, {folded} folded");
-    assert_eq!(value("Licenses", "other"), Some(folded as f64));
+    assert_eq!(value("Licenses", "other"), Some(as_f64(folded)));
 
     let people = tenant.simulator.identities();
     for key in tenant.folder.list("cloudwatch/").await.unwrap() {

@@ -209,13 +209,13 @@ pub(crate) fn evening(day: Date) -> jiff::Timestamp {
 pub(crate) fn invocation() -> Invocation {
     Invocation {
         id: Uuid::new_v4().to_string(),
-        deadline: Deadline::within(Duration::from_secs(60)),
+        deadline: Deadline::within(Duration::from_mins(1)),
     }
 }
 
 /// A row of `gold_copilot_usage_scores`, as far as tests look.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(crate) struct Score {
+pub(crate) struct ScoredLicense {
     pub(crate) user_id: String,
     pub(crate) upn: String,
     pub(crate) department: Option<String>,

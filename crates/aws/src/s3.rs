@@ -46,11 +46,23 @@ impl Bucket {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        port_error(
-            self.location(key),
-            format!("{action} on arn:aws:s3:::{}/{}*{also}", self.name, self.prefix),
-            error,
-        )
+        let grant = format!("{action} on arn:aws:s3:::{}/{}*{also}", self.name, self.prefix);
+        self.failed_without(grant, key, error)
+    }
+
+    /// `grant` is what to allow where S3 denies.
+    fn failed_without<E>(&self, grant: String, key: &str, error: &SdkError<E>) -> PortError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        // Another try answers the same.
+        if error.code() == Some("NoSuchBucket") {
+            return PortError::Missing {
+                what: format!("s3://{}/", self.name),
+                remedy: "create the bucket, or correct UPTAKE_STORE".to_owned(),
+            };
+        }
+        port_error(self.location(key), grant, error)
     }
 }
 
@@ -119,11 +131,7 @@ impl Files for Bucket {
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                port_error(
-                    self.location(prefix),
-                    format!("s3:ListBucket on arn:aws:s3:::{}", self.name),
-                    &error,
-                )
+                self.failed_without(format!("s3:ListBucket on arn:aws:s3:::{}", self.name), prefix, &error)
             })?;
             let full = page.contents.into_iter().flatten().filter_map(|object| object.key);
             keys.extend(full.filter_map(|key| key.strip_prefix(&self.prefix).map(str::to_owned)));
@@ -183,7 +191,10 @@ mod tests {
         assert_eq!(bucket(&service).read("k").await.unwrap(), None);
         let service = Loopback::answering(404, error("NoSuchBucket")).await;
         let message = bucket(&service).read("k").await.unwrap_err().to_string();
-        assert_eq!(message, "s3://bucket/prod/k: NoSuchBucket: as S3 puts it");
+        assert_eq!(
+            message,
+            "s3://bucket/ does not exist; create the bucket, or correct UPTAKE_STORE"
+        );
     }
 
     #[tokio::test]
@@ -197,7 +208,7 @@ mod tests {
         }
         assert!(matches!(
             write_if(404, "NoSuchBucket").await,
-            Err(PortError::Unavailable { .. })
+            Err(PortError::Missing { .. })
         ));
     }
 

@@ -89,10 +89,9 @@ pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -
         .context("the simulator could not start")?;
     let url = simulator.url();
     let environment = |name: &str| match name {
-        "UPTAKE_GITHUB_API_URL" => Some(url.clone()),
+        "UPTAKE_GITHUB_API_URL" | "UPTAKE_LOGIN_URL" | "UPTAKE_GRAPH_URL" => Some(url.clone()),
         "UPTAKE_GITHUB_ENTERPRISE" => Some(ENTERPRISE.to_owned()),
         "UPTAKE_GITHUB_TOKEN" => Some(TOKEN.to_owned()),
-        "UPTAKE_LOGIN_URL" | "UPTAKE_GRAPH_URL" => Some(url.clone()),
         "UPTAKE_TENANT_ID" => Some(TENANT.to_owned()),
         "UPTAKE_CLIENT_ID" => Some(CLIENT_ID.to_owned()),
         "UPTAKE_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),

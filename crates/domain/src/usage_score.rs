@@ -33,8 +33,7 @@ impl SeenDays {
 
     /// Takes note of a day. Days after the newest are of no interest.
     pub fn see(&mut self, day: Date) {
-        let age = (self.newest - day).get_days();
-        match u32::try_from(age) {
+        match u32::try_from(self.age(day)) {
             Ok(age @ 0..64) => self.recent |= 1 << age,
             Ok(_) => self.older = self.older.max(Some(day)),
             Err(_) => {}
@@ -43,7 +42,7 @@ impl SeenDays {
 
     /// The last day up to and including `day`.
     pub fn last_until(self, day: Date) -> Option<Date> {
-        let recent = self.from(day);
+        let recent = self.up_to(self.age(day));
         if recent == 0 {
             return self.older.filter(|older| *older <= day);
         }
@@ -52,14 +51,20 @@ impl SeenDays {
 
     /// How many of the `days` days that end with `last`.
     pub fn count(self, last: Date, days: i32) -> u16 {
-        let first = last.saturating_sub(days.days());
-        let in_window = self.from(last) & !self.from(first);
+        let age = self.age(last);
+        let in_window = self.up_to(age) & !self.up_to(age + i64::from(days));
         u16::try_from(in_window.count_ones()).unwrap_or(u16::MAX)
     }
 
-    /// The bits of the days up to and including `day`.
-    fn from(self, day: Date) -> u64 {
-        match u32::try_from((self.newest - day).get_days()) {
+    /// How many days lie between `day` and the newest one. By way of hours: millions of days are seen, and subtracting
+    /// dates takes several times as long.
+    fn age(self, day: Date) -> i64 {
+        self.newest.duration_since(day).as_hours() / 24
+    }
+
+    /// The bits of the days that are at least this old.
+    fn up_to(self, age: i64) -> u64 {
+        match u32::try_from(age) {
             Ok(age @ 0..64) => self.recent & (u64::MAX << age),
             Ok(_) => 0,
             Err(_) => self.recent,

@@ -14,7 +14,7 @@ use crate::files::DataFile;
 use crate::rows::Partition;
 use crate::{Lake, LakeError, rows, schema};
 
-/// How many files are read ahead of the one whose rows are in use. One is enough to hide the store's delay.
+/// How many files are fetched at a time: the one whose rows are wanted, and the next, to hide the store's delay.
 const AHEAD: usize = 2;
 
 /// The partitions to read.
@@ -80,8 +80,8 @@ pub struct TableState {
 }
 
 impl Lake {
-    /// Gives the rows of the partitions that `filter` names to `on_rows`, file by file, so that memory holds few files
-    /// at a time. `columns` are the columns to read; none means all, those that every table has included. A table that
+    /// Gives the rows of the partitions that `filter` names to `on_rows`, file by file and about a thousand at a time, so
+    /// that memory holds few of them. `columns` are the columns to read; none means all, those that every table has included. A table that
     /// is not there has no rows.
     ///
     /// A day can be read as `jiff::civil::Date` or, faster, as `i32`: days since 1970-01-01. An instant can be read as
@@ -99,7 +99,7 @@ impl Lake {
         filter: &Filter,
         mut on_rows: impl FnMut(Vec<R>),
     ) -> Result<(), LakeError> {
-        let columns: Arc<[&Column]> = wanted(table, columns)?.into();
+        let columns = wanted(table, columns)?;
         filter.check(table)?;
         let Some(opened) = self.open(table).await? else {
             return Ok(());
@@ -110,20 +110,16 @@ impl Lake {
         ));
         let store = opened.delta.object_store();
         let files: Vec<DataFile> = files.into_iter().filter(|file| filter.admits(file)).collect();
-        let read = |file: DataFile| {
-            let (store, schema, columns) = (store.clone(), schema.clone(), columns.clone());
-            async move {
-                let mut rows = Vec::new();
-                for batch in self.read_file(table, store.as_ref(), &file, &schema).await? {
-                    let batch = batch.map_err(|_| LakeError::of_arrow(table.name))?;
-                    rows.append(&mut rows::from_batch(&columns, &batch).map_err(|reason| contract(table, reason))?);
-                }
-                Ok(rows)
-            }
+        let fetch = |file: DataFile| {
+            let (store, schema) = (store.clone(), schema.clone());
+            async move { self.read_file(table, store.as_ref(), &file, &schema).await }
         };
-        let mut files = stream::iter(files).map(read).buffered(AHEAD);
-        while let Some(rows) = files.try_next().await? {
-            on_rows(rows);
+        let mut files = stream::iter(files).map(fetch).buffered(AHEAD);
+        while let Some(batches) = files.try_next().await? {
+            for batch in batches {
+                let batch = batch.map_err(|_| LakeError::of_arrow(table.name))?;
+                on_rows(rows::from_batch(&columns, &batch).map_err(|reason| contract(table, reason))?);
+            }
         }
         Ok(())
     }

@@ -89,6 +89,7 @@ pub fn compose(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::composed_mail::MOST_MESSAGE_BYTES;
     use jiff::civil::date;
     use std::collections::BTreeMap;
     use uptake_domain::seat_figures::{SeatFigures, SeatSummary};

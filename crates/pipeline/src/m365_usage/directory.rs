@@ -16,7 +16,7 @@ use uptake_upstream::error::ApiError;
 use uptake_upstream::microsoft::users::decode_user;
 
 use super::day_record::{self, DayRecord, DirectoryRead};
-use super::{Collection, FUNCTION, Findings, Rejected};
+use super::{Collection, FUNCTION, Findings, RejectedRecord};
 use crate::bronze::{Bronze, Form};
 use crate::outcome::PipelineError;
 
@@ -117,7 +117,7 @@ impl Collection<'_> {
                         let record = raw.get().to_owned();
                         findings
                             .rejected
-                            .push(Rejected::new(USERS, self.day, "user", undecoded.reason, record));
+                            .push(RejectedRecord::new(USERS, self.day, "user", undecoded.reason, record));
                     }
                 }
             }

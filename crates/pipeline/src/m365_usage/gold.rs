@@ -165,11 +165,11 @@ impl Collection<'_> {
 fn snapshot_row<'a>(user: &'a KnownUser, reported: Option<&UsageRow>, day: Date) -> SnapshotRow<'a> {
     let apps = reported.map_or([None; 8], UsageRow::apps);
     let first = day.saturating_sub((WINDOW_DAYS - 1).days());
-    let used = |on: &Option<Date>| on.is_some_and(|on| (first..=day).contains(&on));
+    let in_window = |on: &Option<Date>| on.is_some_and(|on| (first..=day).contains(&on));
     let apps_used: Vec<&'static str> = App::ALL
         .into_iter()
         .zip(&apps)
-        .filter(|(_, on)| used(on))
+        .filter(|(_, on)| in_window(on))
         .map(|(app, _)| app.as_str())
         .collect();
     let [

@@ -89,7 +89,7 @@ struct Findings {
     refused: Option<ApiError>,
     notes: Vec<String>,
     checks: Vec<Check>,
-    rejected: Vec<Rejected>,
+    rejected: Vec<RejectedRecord>,
     concealed: bool,
     /// From the day up to which reports tell to the day collected.
     report_age: Option<SignedDuration>,
@@ -128,7 +128,7 @@ impl Findings {
 
 /// A record that could not be understood: a row of `silver_rejected`.
 #[derive(serde::Serialize)]
-struct Rejected {
+struct RejectedRecord {
     source: &'static str,
     rejected_on: Date,
     record_id: String,
@@ -137,7 +137,7 @@ struct Rejected {
     record: String,
 }
 
-impl Rejected {
+impl RejectedRecord {
     fn new(source: &'static str, day: Date, rule: &str, error: String, record: String) -> Self {
         let name = format!("{source}/{rule}/{record}");
         Self {

@@ -14,7 +14,7 @@ use uptake_lake::Columns;
 use uptake_upstream::error::ApiError;
 use uptake_upstream::microsoft::reports::{ActivityOf, ActivityReport, Period, RejectedRow, ReportForm, UsageReport};
 
-use super::{Collection, DayRecord, Findings, Rejected};
+use super::{Collection, DayRecord, Findings, RejectedRecord};
 use crate::bronze::Form;
 use crate::outcome::PipelineError;
 use crate::people::People;
@@ -257,7 +257,7 @@ impl Collection<'_> {
     fn set_aside(&self, source: &'static str, rows: Vec<RejectedRow>, findings: &mut Findings) {
         let rejected = rows
             .into_iter()
-            .map(|row| Rejected::new(source, self.day, row.rule, row.reason, row.record));
+            .map(|row| RejectedRecord::new(source, self.day, row.rule, row.reason, row.record));
         findings.rejected.extend(rejected);
     }
 

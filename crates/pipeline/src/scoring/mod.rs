@@ -198,7 +198,10 @@ impl Scoring<'_> {
             self.ports.progress.show("days scored", done, Some(days.len() as u64));
         }
         let rows = rows_of_day.as_deref();
-        self.check(rows.unwrap_or_default(), &people, &days, &inputs, findings);
+        if let Some(rows) = rows {
+            findings.checks.extend(self.checks_of_scores(rows, &people));
+        }
+        findings.checks.push(gaps_check(&days, &inputs));
         self.lake.store_checks(self.day, &findings.checks).await?;
         Ok(rows.is_some())
     }
@@ -288,21 +291,14 @@ impl Scoring<'_> {
         Ok(())
     }
 
-    fn check(&self, rows: &[ScoreRow], people: &People, days: &[Date], inputs: &Inputs<'_>, findings: &mut Findings) {
+    fn checks_of_scores(&self, rows: &[ScoreRow], people: &People) -> [Check; 3] {
         let table = GOLD_USAGE_SCORES.name;
         let held = |user_id: &&String| people.license(user_id).held_since(self.day).is_some();
         let licensed = people.users.keys().filter(held).count();
         let scored = rows.len().min(licensed);
         let out_of_range = rows.iter().filter(|row| !(0..=100).contains(&row.score)).count();
         let inconsistent = rows.iter().filter(|row| !row.is_consistent(self.config.rules)).count();
-        let gaps: Vec<String> = days
-            .iter()
-            .filter(|day| inputs.as_of(**day).is_none())
-            .map(Date::to_string)
-            .collect();
-        #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
-        let as_f64 = |count: usize| count as f64;
-        findings.checks.extend([
+        [
             Check::at_least(
                 table,
                 "coverage_percent",
@@ -331,18 +327,31 @@ impl Scoring<'_> {
                 CheckStatus::Fail,
                 "rows whose flags do not follow from score and days held",
             ),
-            Check::at_most(
-                table,
-                "days_without_score",
-                as_f64(gaps.len()),
-                0.0,
-                CheckStatus::Warn,
-                if gaps.is_empty() {
-                    "days of the last week without scores".to_owned()
-                } else {
-                    format!("no fresh report to score {}", gaps.join(", "))
-                },
-            ),
-        ]);
+        ]
     }
+}
+
+fn gaps_check(days: &[Date], inputs: &Inputs<'_>) -> Check {
+    let gaps: Vec<String> = days
+        .iter()
+        .filter(|day| inputs.as_of(**day).is_none())
+        .map(Date::to_string)
+        .collect();
+    Check::at_most(
+        GOLD_USAGE_SCORES.name,
+        "days_without_score",
+        as_f64(gaps.len()),
+        0.0,
+        CheckStatus::Warn,
+        if gaps.is_empty() {
+            "days of the last week without scores".to_owned()
+        } else {
+            format!("no fresh report to score {}", gaps.join(", "))
+        },
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
 }

@@ -40,18 +40,15 @@ impl Scoring<'_> {
         }
         let csv_key = format!("reports/{}", licenses_csv::file_name(day));
         files.write(&csv_key, list(rows, people)?.into()).await?;
-        let summary = match before {
-            Some(before) => {
-                findings.notes.push(format!(
-                    "the figures of {day} are published already and stay; the tables have the new scores"
-                ));
-                before.summary
-            }
-            None => {
-                let summary = summarise(rows, people);
-                self.publish(day, as_of_on, &summary, findings).await?;
-                summary
-            }
+        let summary = if let Some(before) = before {
+            findings.notes.push(format!(
+                "the figures of {day} are published already and stay; the tables have the new scores"
+            ));
+            before.summary
+        } else {
+            let summary = summarise(rows, people);
+            self.publish(day, as_of_on, &summary, findings).await?;
+            summary
         };
         let record = ScoredDay {
             day,
