@@ -210,9 +210,18 @@ fn assert_published(deployment: &Deployment, truth: &TenantTruth, scores: &[Valu
     }
 }
 
-/// Asserts that what people without access to the lake may read names nobody, and neither does the log of any table.
+/// Asserts that what people without access to the lake may read names nobody, and neither does the log of any table. What
+/// is no error is not logged as one, and Delta's own account of its work is not logged at all.
 fn assert_nobody_is_named(deployment: &Deployment, functions: &[&Function]) {
     for function in functions {
+        let written = function.written();
+        assert!(!written.contains("snap.build"), "{written}");
+        let tells_of_errors = written.contains(r#""level":"ERROR""#);
+        assert_eq!(
+            tells_of_errors,
+            written.contains("errorType") || written.contains("error_type"),
+            "{written}"
+        );
         deployment.assert_names_nobody(&function.written());
     }
     let metrics = listed(deployment, "cloudwatch", "list_metrics", json!({}), "Metrics");
@@ -232,8 +241,10 @@ fn assert_nobody_is_named(deployment: &Deployment, functions: &[&Function]) {
     deployment.assert_names_nobody(&log);
 }
 
-/// Invokes `m365-usage` and `scoring` in the evening of each day. Returns what they answered.
+/// Invokes `m365-usage` and `scoring` in the evening of each day, and asserts that what is published then is what the scores
+/// say: a later day may still change them, but not what is published. Returns what the functions answered.
 async fn offer(deployment: &Deployment, usage: &Function, scoring: &Function, days: &[Date]) -> Vec<Value> {
+    let reader = IndependentReader::of_moto(&deployment.moto);
     let mut answers = Vec::new();
     for day in days {
         deployment.simulator.set_today(*day);
@@ -248,8 +259,17 @@ async fn offer(deployment: &Deployment, usage: &Function, scoring: &Function, da
             assert_eq!(requests > Some(0), asks_microsoft, "{answer}");
             answers.push(answer);
         }
+        let truth = deployment.simulator.tenant(*day);
+        assert_published(deployment, &truth, &scores_of(&reader, *day));
     }
     answers
+}
+
+/// The scores of a day.
+fn scores_of(reader: &IndependentReader, day: Date) -> Vec<Value> {
+    let mut scores = reader.rows(&table(GOLD_USAGE_SCORES.name), &[]);
+    scores.retain(|row| row["score_on"] == json!(day));
+    scores
 }
 
 /// Asserts that the tables of people say what the directory and the reports of these days said.
@@ -332,17 +352,14 @@ async fn three_days_of_licences_on_aws_end_in_tables_metrics_log_events_and_a_di
     let truths: Vec<TenantTruth> = days.iter().map(|day| deployment.simulator.tenant(*day)).collect();
     assert_people(&deployment, &reader, &truths);
     assert_bronze(&deployment, &days);
-    let scores = reader.rows(&table(GOLD_USAGE_SCORES.name), &[]);
-    let mut underutilized = BTreeSet::new();
     for truth in &truths {
-        let of_day = scores.iter().filter(|row| row["score_on"] == json!(truth.day));
-        let of_day: Vec<Value> = of_day.cloned().collect();
+        let scores = scores_of(&reader, truth.day);
         let holders = licensed(truth);
-        assert_eq!((of_day.len(), ids(&of_day)), (holders.len(), holders), "{}", truth.day);
-        assert_published(&deployment, truth, &of_day);
-        let idle = of_day.iter().filter(|row| row["underutilized"] == true);
-        underutilized = idle.map(|row| text(row, "upn").to_owned()).collect();
+        assert_eq!((scores.len(), ids(&scores)), (holders.len(), holders), "{}", truth.day);
     }
+    let newest = scores_of(&reader, days[2]);
+    let idle = newest.iter().filter(|row| row["underutilized"] == true);
+    let underutilized: BTreeSet<String> = idle.map(|row| text(row, "upn").to_owned()).collect();
     let group = format!("/uptake/license-usage-{}_{}", today - 7.days(), today - 1.days());
     assert_eq!(groups(&deployment), BTreeSet::from([group]));
     let report = format!("underutilized_licenses_{}.csv", days[2].strftime("%Y_%m_%d"));
@@ -411,9 +428,17 @@ async fn a_day_that_is_collected_and_scored_again_on_demand_changes_no_row() {
     assert_nobody_is_named(&deployment, &[&usage, &scoring]);
 }
 
+/// A cell without the sign that keeps a spreadsheet from running it, which the table has no need of.
+fn as_it_is(cell: &str) -> String {
+    let inert = cell
+        .strip_prefix('\'')
+        .filter(|rest| rest.starts_with(['=', '+', '-', '@']));
+    inert.unwrap_or(cell).to_owned()
+}
+
 #[tokio::test]
 async fn the_seats_table_on_aws_has_the_rows_of_the_report() {
-    let deployment = deployment(20, "").await;
+    let deployment = deployment(40, "").await;
     let seats = deployment.function("copilot-seats", &[]);
     let answer = seats.invoke(deployment.trigger()).await.unwrap();
     assert_eq!(answer["status"], "complete", "{answer}");
@@ -425,7 +450,7 @@ async fn the_seats_table_on_aws_has_the_rows_of_the_report() {
     let mut report = csv::Reader::from_reader(report.as_bytes());
     let expected: BTreeSet<Vec<String>> = report
         .records()
-        .map(|record| record.unwrap().iter().map(str::to_owned).collect())
+        .map(|record| record.unwrap().iter().map(as_it_is).collect())
         .collect();
 
     let reader = IndependentReader::of_moto(&deployment.moto);
@@ -450,7 +475,8 @@ async fn the_seats_table_on_aws_has_the_rows_of_the_report() {
             cells.into_iter().chain([teams.join(";")]).collect()
         })
         .collect();
-    assert_eq!(stored, expected);
+    let differ: Vec<_> = stored.symmetric_difference(&expected).collect();
+    assert!(differ.is_empty(), "{differ:?}");
     assert_eq!(rows.len(), expected.len());
     assert_eq!(rows.len() as u64, deployment.simulator.truth().seats);
 
@@ -571,8 +597,8 @@ async fn a_tenant_that_conceals_names_is_told_where_to_change_that() {
     assert_nobody_is_named(&deployment, &[&usage]);
 }
 
-/// The policy that the table of permissions in a function's readme makes, without the rows that hold `left_out`. For
-/// services other than S3 moto knows no resources.
+/// The policy that the table of permissions in a function's readme makes, without the rows that hold `left_out`. moto asks
+/// for those of S3 alone.
 fn policy(function: &str, left_out: Option<&str>) -> Value {
     let readme = format!("{}/../lambdas/{function}/README.md", env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(readme).unwrap();
@@ -623,7 +649,7 @@ fn assume_role(deployment: &Deployment, name: &str, policy: &Value) -> [(&'stati
 }
 
 #[tokio::test]
-async fn the_permissions_of_the_readmes_are_enough_and_none_of_them_too_many() {
+async fn the_permissions_on_s3_of_the_readmes_are_enough_and_needed() {
     let deployment = deployment_on(Moto::start_single_threaded().await, 40, "").await;
     let functions = ["m365-usage", "scoring", "copilot-seats"];
     let start = |name: &str, role: &[(&'static str, String)]| {
@@ -648,11 +674,10 @@ async fn the_permissions_of_the_readmes_are_enough_and_none_of_them_too_many() {
     for (name, left_out) in [
         ("m365-usage", "`s3:GetObject`"),
         ("m365-usage", "`s3:ListBucket`"),
-        ("m365-usage", "`ssm:GetParameter`"),
         ("scoring", "`s3:PutObject`"),
         ("scoring", "state/m365-usage"),
         ("scoring", "`s3:ListBucket`"),
-        ("scoring", "`logs:PutLogEvents`"),
+        ("copilot-seats", "`s3:PutObject`"),
     ] {
         let role = format!("{name}-{}", left_out.replace(|c: char| !c.is_alphanumeric(), "-"));
         let role = assume_role(&deployment, &role, &policy(name, Some(left_out)));

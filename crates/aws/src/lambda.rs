@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 pub use lambda_runtime::Error;
 use lambda_runtime::tracing::subscriber;
-use lambda_runtime::tracing::subscriber::filter::LevelFilter;
+use lambda_runtime::tracing::subscriber::filter::{LevelFilter, Targets};
+use lambda_runtime::tracing::subscriber::layer::SubscriberExt as _;
+use lambda_runtime::tracing::subscriber::util::SubscriberInitExt as _;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use uptake_pipeline::config::{Bucket, ConfigFaults, Environment, Face};
@@ -95,21 +97,27 @@ fn time_left(context: &Context, now: Timestamp) -> Duration {
     Duration::try_from(left).unwrap_or(Duration::ZERO)
 }
 
+/// Delta's own modules. Their kernel tells at length of every look at a log, and calls it an error that there is no table
+/// yet; what really fails comes back as an error and is logged as ours.
+const TALKATIVE: &[&str] = &["buoyant_kernel", "delta_kernel", "deltalake"];
+
 /// Logs in Lambda's format (`AWS_LAMBDA_LOG_FORMAT`, `AWS_LAMBDA_LOG_LEVEL`), but never more than `info`: below that,
 /// HTTP clients and the SDK print requests, and those hold people and credentials. The runtime's own subscriber has no
 /// such bound.
 fn log_to_stdout() {
     let wanted = variable("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok());
     let level = wanted.unwrap_or(LevelFilter::INFO).min(LevelFilter::INFO);
+    let silent = TALKATIVE.iter().map(|target| (*target, LevelFilter::OFF));
+    let targets = Targets::new().with_default(level).with_targets(silent);
     // Lambda adds the time.
     let lines = subscriber::fmt()
         .with_max_level(level)
         .with_target(false)
         .without_time();
     if variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
-        lines.json().init();
+        lines.json().finish().with(targets).init();
     } else {
-        lines.with_ansi(false).init();
+        lines.with_ansi(false).finish().with(targets).init();
     }
 }
 

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use uptake_cli::args::Arguments;
 
-#[tokio::main(flavor = "current_thread")]
+// Delta waits for its store on threads of its own; with one thread for all, one could wait for the other.
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
     uptake_cli::execute(Arguments::parse(), &variable).await
 }

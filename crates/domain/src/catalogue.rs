@@ -221,7 +221,7 @@ impl Datum {
 }
 
 /// CloudWatch takes printable ASCII that does not begin with a colon; upstream names may hold anything.
-fn dimension_value(text: &str) -> String {
+pub(crate) fn dimension_value(text: &str) -> String {
     let mut value: String = text
         .trim()
         .chars()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::start_of;
 use crate::catalogue::{
     Datum, Dimension, IDLE_LICENSE_COST, LICENSES, LICENSES_ACTIVE, LICENSES_NEW, LICENSES_UNDERUTILIZED, USAGE_SCORE,
-    USERS,
+    USERS, dimension_value,
 };
 use crate::groups::{NONE, OTHER};
 
@@ -138,20 +138,18 @@ impl LicenseSummary {
 
     /// The day's metrics of a folded summary. Names that stood in the metrics before get zeros and not a gap.
     pub fn metrics(&self, day: Date, price: Option<f64>, expected: &BTreeSet<String>) -> Vec<Datum> {
-        let nobody = LicenseFigures::default();
-        let mut groups: BTreeMap<&str, &LicenseFigures> =
-            expected.iter().map(|name| (name.as_str(), &nobody)).collect();
-        groups.extend(self.departments.iter().map(|(name, figures)| (name.as_str(), figures)));
+        // Names that CloudWatch cannot tell apart are one series: written twice it would show the larger figure alone.
+        let mut groups: BTreeMap<String, LicenseFigures> = BTreeMap::new();
+        for name in expected {
+            groups.entry(dimension_value(name)).or_default();
+        }
+        for (name, figures) in &self.departments {
+            groups.entry(dimension_value(name)).or_default().merge(figures);
+        }
         let mut data = Vec::new();
         publish(&mut data, &[], &self.overall, day, price);
-        for (name, figures) in groups {
-            publish(
-                &mut data,
-                &[(Dimension::Department, name.to_owned())],
-                figures,
-                day,
-                price,
-            );
+        for (name, figures) in &groups {
+            publish(&mut data, &[(Dimension::Department, name.clone())], figures, day, price);
         }
         data
     }
@@ -251,6 +249,25 @@ mod tests {
         );
         assert_eq!(all.overall.mean_score(), Some(50.0));
         assert_eq!(LicenseFigures::default().mean_score(), None);
+    }
+
+    #[test]
+    fn departments_that_cloudwatch_cannot_tell_apart_are_one_series() {
+        let all = summary(&[
+            ("Büro", 9, &[90, 90, 90, 90, 90]),
+            ("Baro", 6, &[]),
+            ("Bäro", 9, &[80, 80, 80, 80, 80]),
+        ]);
+        let data = all.metrics(date(2026, 11, 20), None, &BTreeSet::from(["Böro".to_owned()]));
+        let licenses: Vec<(&str, &Reading)> = data
+            .iter()
+            .filter(|datum| datum.spec.name == "Licenses")
+            .filter_map(|datum| Some((datum.dimensions.first()?.1.as_str(), &datum.reading)))
+            .collect();
+        assert_eq!(
+            licenses,
+            [("B?ro", &Reading::Value(10.0)), ("Baro", &Reading::Value(0.0))]
+        );
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Date;
 use uptake_domain::known_user::KnownUser;
-use uptake_domain::license::{Holding, LicenseHistory, histories};
+use uptake_domain::license::{AssignedSource, Holding, HoldingStatus, LicenseHistory, histories};
 use uptake_domain::tables::{SILVER_USER_LICENSES, SILVER_USERS};
 use uptake_lake::{Filter, Lake, LakeError};
 
@@ -12,30 +12,35 @@ use uptake_lake::{Filter, Lake, LakeError};
 pub(crate) struct People {
     /// By id.
     pub(crate) users: BTreeMap<String, KnownUser>,
-    /// In no order.
-    pub(crate) holdings: Vec<Holding>,
+    /// How many licences are held now.
+    pub(crate) held: usize,
+    /// How many of these Microsoft does not date.
+    pub(crate) undated: usize,
     licenses: BTreeMap<String, LicenseHistory>,
     never: LicenseHistory,
 }
 
 impl People {
     pub(crate) async fn read(lake: &Lake) -> Result<Self, LakeError> {
-        let mut users = BTreeMap::new();
-        let columns = SILVER_USERS.column_names();
-        lake.scan(&SILVER_USERS, &columns, &Filter::All, |rows: Vec<KnownUser>| {
-            users.extend(rows.into_iter().map(|user| (user.user_id.clone(), user)));
-        })
-        .await?;
+        let users: Vec<KnownUser> = lake
+            .read(&SILVER_USERS, &SILVER_USERS.column_names(), &Filter::All)
+            .await?;
+        // All at once: a map that grows by ever greater keys has half of its room empty.
+        let users = users.into_iter().map(|user| (user.user_id.clone(), user)).collect();
         let columns = SILVER_USER_LICENSES.column_names();
         let holdings: Vec<Holding> = lake.read(&SILVER_USER_LICENSES, &columns, &Filter::All).await?;
-        let licenses = histories(&holdings);
+        let licenses = histories(&holdings).into_iter();
+        let licenses = licenses.map(|(id, history)| (id.to_owned(), history)).collect();
+        let held = holdings
+            .iter()
+            .filter(|holding| holding.status == HoldingStatus::Assigned);
         Ok(Self {
             users,
-            licenses: licenses
-                .into_iter()
-                .map(|(id, history)| (id.to_owned(), history))
-                .collect(),
-            holdings,
+            held: held.clone().count(),
+            undated: held
+                .filter(|holding| holding.assigned_source == AssignedSource::FirstSeen)
+                .count(),
+            licenses,
             never: LicenseHistory::default(),
         })
     }

@@ -26,7 +26,10 @@ enum Task {
     Check,
     /// Measure 50,000 seats, a day of 30,000 workflow runs and a day of 50,000 people of a tenant against the simulator (needs
     /// target/release/uptake)
-    Bench,
+    Bench {
+        /// Only this
+        only: Option<bench::Measurement>,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -42,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
             }
             bail!("{}", faults.join("\n"))
         }
-        Task::Bench => bench::run(&root).await,
+        Task::Bench { only } => bench::run(&root, only).await,
     }
 }
 

@@ -6,7 +6,8 @@ use uptake_aws::lambda::{self, Error};
 use uptake_pipeline::config::Environment;
 use uptake_pipeline::copilot_seats;
 
-#[tokio::main(flavor = "current_thread")]
+// Delta waits for its store on threads of its own; with one thread for all, one could wait for the other.
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Error> {
     lambda::serve(Environment::copilot_seats, async |config, aws, trigger, invocation| {
         // Connecting anew reads the token again: a rotated one, or a permission granted late, needs no new deployment.

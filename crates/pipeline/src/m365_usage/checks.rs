@@ -6,7 +6,6 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use uptake_domain::data_quality::{Check, CheckStatus, percent};
 use uptake_domain::known_user::KnownUser;
-use uptake_domain::license::{AssignedSource, Holding, HoldingStatus};
 use uptake_domain::tables::{
     GOLD_COPILOT_USAGE, SILVER_COPILOT_USAGE, SILVER_REJECTED, SILVER_USER_LICENSES, SILVER_USERS,
 };
@@ -32,15 +31,6 @@ impl Collection<'_> {
         let present: Vec<&KnownUser> = people.users.values().filter(|user| !user.departed).collect();
         let lacking =
             |has: fn(&KnownUser) -> bool| percent(present.iter().filter(|user| !has(user)).count(), present.len());
-        let held: Vec<&Holding> = people
-            .holdings
-            .iter()
-            .filter(|holding| holding.status == HoldingStatus::Assigned)
-            .collect();
-        let undated = held
-            .iter()
-            .filter(|holding| holding.assigned_source == AssignedSource::FirstSeen)
-            .count();
         let gaps = self.days_without_report().await?;
         let told: Vec<String> = gaps.iter().take(MOST_DATES_TOLD).map(Date::to_string).collect();
         let rejected = findings.rejected.len();
@@ -82,7 +72,7 @@ impl Collection<'_> {
             Check::at_least(
                 SILVER_USER_LICENSES.name,
                 "row_count",
-                as_f64(held.len()),
+                as_f64(people.held),
                 1.0,
                 CheckStatus::Warn,
                 "licences that are held",
@@ -90,7 +80,7 @@ impl Collection<'_> {
             Check::at_most(
                 SILVER_USER_LICENSES.name,
                 "undated_percent",
-                percent(undated, held.len()),
+                percent(people.undated, people.held),
                 MOST_UNDATED_PERCENT,
                 CheckStatus::Warn,
                 "percent of the licences whose assignment Microsoft does not date",

@@ -230,7 +230,9 @@ impl Scoring<'_> {
         let columns = GOLD_USAGE_SCORES.column_names();
         let stored: Vec<ScoreRow> = self.lake.tables().read(&GOLD_USAGE_SCORES, &columns, &of_day).await?;
         let mut stored: BTreeMap<String, ScoreRow> = stored.into_iter().map(|row| (row.user_id.clone(), row)).collect();
-        let mut rows = Vec::with_capacity(stored.len());
+        let mut rows: Vec<ScoreRow> = Vec::with_capacity(stored.len());
+        // Most days of the week have hardly a new score: what is stored as it is need not go through the table again.
+        let mut changed = Vec::new();
         for user in people.users.values() {
             let before = stored.remove(&user.user_id);
             let Some(blank) = before.clone().or_else(|| {
@@ -240,16 +242,16 @@ impl Scoring<'_> {
                 continue;
             };
             let mut row = blank.scored(&inputs.of(&user.user_id, as_of_on), self.config.rules);
-            if let Some(before) = before
-                && self.again
-                && day == self.day
-                && row != before
-            {
-                row.revision += 1;
+            if before.as_ref() != Some(&row) {
+                if before.is_some() && self.again && day == self.day {
+                    row.revision += 1;
+                }
+                changed.push(rows.len());
             }
             rows.push(row);
         }
-        let written = self.lake.upsert(&GOLD_USAGE_SCORES, Columns::All, &rows).await?;
+        let changed: Vec<&ScoreRow> = changed.into_iter().filter_map(|place| rows.get(place)).collect();
+        let written = self.lake.upsert(&GOLD_USAGE_SCORES, Columns::All, changed).await?;
         findings.counts.stored += written.inserted + written.updated;
         if day == self.day {
             findings.counts.fetched = rows.len() as u64;

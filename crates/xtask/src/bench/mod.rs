@@ -18,12 +18,29 @@ use tempfile::TempDir;
 
 const TOKEN: &str = "simulated-classic-token";
 
-pub(crate) async fn run(root: &Path) -> anyhow::Result<()> {
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Measurement {
+    Seats,
+    Workflows,
+    Licenses,
+}
+
+/// Measures one thing, or all of them.
+pub(crate) async fn run(root: &Path, only: Option<Measurement>) -> anyhow::Result<()> {
     let uptake = root.join("target/release/uptake");
     ensure!(uptake.exists(), "{} is not built; use `make bench`", uptake.display());
-    seats::run(&uptake).await?;
-    workflows::run(&uptake).await?;
-    licenses::run(&uptake).await
+    let is_wanted = |measurement| only.is_none_or(|only| only == measurement);
+    if is_wanted(Measurement::Seats) {
+        seats::run(&uptake).await?;
+    }
+    if is_wanted(Measurement::Workflows) {
+        workflows::run(&uptake).await?;
+    }
+    if is_wanted(Measurement::Licenses) {
+        licenses::run(&uptake).await?;
+    }
+    Ok(())
 }
 
 /// A simulator, and a folder to store into; both go with the measurement.
