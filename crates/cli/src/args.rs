@@ -185,7 +185,7 @@ pub enum LakeCommand {
         #[arg(long = "where", value_name = "COLUMN=VALUE")]
         partition: Option<String>,
         /// Rows to show
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = 3)]
         rows: usize,
         /// Answer with one JSON object a row
         #[arg(long)]

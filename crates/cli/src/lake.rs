@@ -59,6 +59,11 @@ async fn list(folder: &Folder, as_json: bool) -> anyhow::Result<()> {
     }
     if as_json {
         terminal::say(&Value::from(objects).to_string());
+    } else if objects.iter().all(|object| object["state"].is_null()) {
+        terminal::say(&format!(
+            "There is no table in {} yet: check UPTAKE_STORE, or let `uptake run m365-usage` write the first ones.",
+            folder.path("lake").display()
+        ));
     } else {
         terminal::print_rows(&rows);
         terminal::say(&format!(
@@ -110,6 +115,9 @@ async fn show(
         })
         .collect();
     terminal::print_rows(&columns);
+    if rows.is_empty() {
+        terminal::say("\nNo row is there, or none of that partition.");
+    }
     for row in rows {
         terminal::say("");
         let cells: Vec<(String, String)> = table
@@ -128,10 +136,17 @@ fn filter(table: &'static Table, partition: Option<&str>) -> Result<Filter, Conf
     };
     let names = table.partitioned_by;
     let known = |name: &str| names.iter().copied().find(|known| *known == name);
+    let is_date = |name: &str| {
+        let column = table.columns.iter().find(|column| column.name == name);
+        column.is_some_and(|column| column.kind == Kind::Date)
+    };
     match text
         .split_once('=')
         .and_then(|(name, value)| Some((known(name)?, value)))
     {
+        Some((name, value)) if is_date(name) && value.parse::<Date>().is_err() => Err(ConfigFaults::one(format!(
+            "--where {name}: '{value}' is no day; write YYYY-MM-DD"
+        ))),
         Some((name, value)) => Ok(Filter::Equals(name, value.to_owned())),
         None if names.is_empty() => Err(ConfigFaults::one(format!(
             "{} has no partitions; leave --where out",

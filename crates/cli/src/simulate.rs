@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::fs;
 use std::time::Duration;
 
+use jiff::ToSpan;
 use uptake_domain::calendar::day_of;
 use uptake_pipeline::config::ConfigFaults;
 use uptake_pipeline::ports::{Clock, SystemClock};
@@ -47,6 +48,7 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
         })?;
     let url = simulator.url();
     let organisations = ORGANISATIONS.join(",");
+    let tomorrow = today.saturating_add(1.day());
     terminal::say(&format!(
         "A made-up GitHub with {seats} seats and {repositories} repositories and a made-up Microsoft 365 with {tenant_users} people \
          listen at {url}. In another terminal:\n\n  \
@@ -54,11 +56,13 @@ pub(crate) async fn execute(simulate: &Simulate) -> anyhow::Result<End> {
          export UPTAKE_GITHUB_ENTERPRISE={ENTERPRISE} UPTAKE_GITHUB_ORGS={organisations}\n  \
          export UPTAKE_LOGIN_URL={url} UPTAKE_GRAPH_URL={url} UPTAKE_TENANT_ID={TENANT}\n  \
          export UPTAKE_CLIENT_ID={CLIENT_ID} UPTAKE_CLIENT_SECRET={CLIENT_SECRET}\n  \
-         export UPTAKE_STORE=file://$PWD/simulated-data UPTAKE_SENDER=uptake@octo.example\n  \
+         export UPTAKE_STORE=file://$PWD/simulated-data UPTAKE_SENDER=uptake@octo.example UPTAKE_LICENSE_PRICE=30\n  \
          uptake run copilot-seats --date {today}\n  \
          uptake run workflow-metrics --date {today}\n  \
          uptake run m365-usage --date {today}\n  \
          uptake run scoring --date {today}\n\n\
+         The next day: curl -H 'content-type: application/json' -d '{{\"today\": \"{tomorrow}\"}}' {url}/_simulator/today\n\
+         Limits are those of GitHub and Microsoft, 14 reports in ten minutes among them; a scenario file can raise them.\n\
          What it was asked: {url}/_simulator/requests. Stop it with Ctrl-C."
     ));
     std::future::pending::<()>().await;

@@ -27,6 +27,8 @@ pub struct IdleLicense<'a> {
     pub days_held: i64,
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 const HEADER: [&str; 9] = [
     "User Principal Name",
     "Display Name",
@@ -49,7 +51,8 @@ pub fn file_name(day: Date) -> String {
 pub fn render(mut licenses: Vec<IdleLicense<'_>>) -> Result<Vec<u8>, csv::Error> {
     licenses
         .sort_by(|a, b| (!a.departed, a.score, -a.days_held, a.upn).cmp(&(!b.departed, b.score, -b.days_held, b.upn)));
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Without it, spreadsheets take names that are not ASCII for something else.
+    let mut writer = csv::Writer::from_writer(BYTE_ORDER_MARK.to_vec());
     writer.write_record(HEADER)?;
     for license in licenses {
         let text = |text: Option<&str>| inert(text.unwrap_or_default()).into_owned();
@@ -96,7 +99,7 @@ mod tests {
         ]);
         let text = String::from_utf8(csv.unwrap()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], HEADER.join(","));
+        assert_eq!(lines[0], format!("\u{feff}{}", HEADER.join(",")));
         assert_eq!(lines[1], r#"a@x,'=cmd(),,"R&D, West",departed,20,never,2026-01-01,15"#);
         let order: Vec<&str> = lines[1..].iter().map(|line| &line[..1]).collect();
         assert_eq!(order, ["a", "b", "c", "d"]);

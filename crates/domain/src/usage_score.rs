@@ -2,6 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use crate::copilot_usage::App;
 
@@ -189,7 +190,7 @@ pub struct LicenseFlags {
 }
 
 /// When a licence counts as underutilised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenseRules {
     /// The score at or below which it does.
     pub threshold: i64,

@@ -92,6 +92,8 @@ struct Content<'a> {
     compared: String,
     /// Why the week is incomplete, if it is.
     incomplete: Option<String>,
+    threshold: i64,
+    new_license_days: i64,
     attachment: Option<&'a str>,
     location: &'a str,
 }
@@ -126,6 +128,8 @@ fn render(
                 week.last_day()
             )
         }),
+        threshold: scored.rules.threshold,
+        new_license_days: scored.rules.new_license_days,
         attachment: attachment.as_ref().map(|attachment| attachment.name.as_str()),
         location,
     };

@@ -19,6 +19,7 @@ use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::ports::{Letter, Mail, MailError, PortError, Ports, Written};
 use crate::report_record::{self, Completeness, ReportRecord};
 use crate::runs_mail::{self, WeekOfRuns};
+use crate::scoring::scored_day;
 use crate::seats_mail;
 use crate::telemetry;
 use crate::trigger::{Invocation, Trigger};
@@ -242,7 +243,8 @@ impl Mailer<'_> {
         let record = report_record::read(self.ports.files, SEATS, day).await?;
         let record = record.filter(|record| record.completeness == Completeness::Incomplete || record.is_of_its_day());
         let Some(record) = record else {
-            if day == self.day {
+            // Who only looks at licences never has one.
+            if day == self.day && !self.has_scores().await? {
                 notes.push(format!("there is no report of {day} yet; {SEATS} writes it"));
             }
             return Ok(is_given_up);
@@ -265,6 +267,14 @@ impl Mailer<'_> {
         let compose = async || self.compose_seats(&record).await;
         let of_day = self.deliver_to_all(mailing, recipients, compose, notes, tally).await?;
         Ok(of_day.unsettled() == 0 && (is_given_up || record.completeness == Completeness::Complete))
+    }
+
+    /// Whether licences have been scored lately.
+    async fn has_scores(&self) -> Result<bool, PipelineError> {
+        let from = self.day.saturating_sub(7.days());
+        Ok(scored_day::newest_between(self.ports.files, from, self.day)
+            .await?
+            .is_some())
     }
 
     fn waits_for_completion(&self, record: &ReportRecord) -> bool {

@@ -50,15 +50,17 @@ impl People {
         self.licenses.get(user_id).unwrap_or(&self.never)
     }
 
-    /// Ids by user principal name. A name that somebody left behind, by leaving or by taking another, is still that
-    /// person's as long as nobody else has it.
-    pub(crate) fn by_upn(&self) -> HashMap<&str, &str> {
+    /// Ids by user principal name, as a report of a day means them. A name that somebody left behind, by leaving or by
+    /// taking another, is still that person's until somebody else has it; and in a report of an earlier day, who had it
+    /// then comes before who has it now.
+    pub(crate) fn by_upn(&self, report_on: Date) -> HashMap<&str, &str> {
         let mut by_upn: HashMap<&str, (Claim, &str)> = HashMap::with_capacity(self.users.len());
         for user in self.users.values() {
             let current = std::iter::once((&user.upn, true));
             let former = user.former_upns.iter().map(|upn| (upn, false));
             for (upn, is_current) in current.chain(former) {
-                let claim = (is_current, user.account_enabled, user.last_seen_on);
+                let was_there = user.first_seen_on <= report_on;
+                let claim = (was_there, is_current, user.account_enabled, user.last_seen_on);
                 let stronger = by_upn.get(upn.as_str()).is_none_or(|(other, _)| *other < claim);
                 if stronger {
                     by_upn.insert(upn, (claim, &user.user_id));
@@ -69,5 +71,5 @@ impl People {
     }
 }
 
-/// How good a person's claim to a name is: the present name of an account in use that was seen last.
-type Claim = (bool, bool, Date);
+/// How good a person's claim to a name is: there on the day, the present name, of an account in use, seen last.
+type Claim = (bool, bool, bool, Date);

@@ -175,7 +175,8 @@ impl<'a> TracedLake<'a> {
         }
     }
 
-    async fn write_trace(&self) -> Result<(), PipelineError> {
+    /// Writes the trace so far.
+    pub(crate) async fn write_trace(&self) -> Result<(), PipelineError> {
         let mut trace = std::mem::take(&mut *self.trace.lock().unwrap_or_else(PoisonError::into_inner));
         let Some(first) = trace.first() else {
             return Ok(());

@@ -23,7 +23,7 @@ pub(crate) struct UsageRow {
     pub(crate) chat_web_on: Option<Date>,
     pub(crate) agent_on: Option<Date>,
     pub(crate) edge_on: Option<Date>,
-    pub(crate) period_days: u16,
+    pub(crate) period_days: Option<u16>,
     pub(crate) prompts: Option<u64>,
     pub(crate) active_days_reported: Option<u16>,
     pub(crate) prompts_7_days: Option<u64>,
@@ -60,7 +60,7 @@ impl UsageRow {
             chat_web_on: record.chat_web_on,
             agent_on: record.agent_on,
             edge_on: record.edge_on,
-            period_days: record.period_days,
+            period_days: Some(record.period_days),
             prompts: record.prompts,
             active_days_reported: record.active_days,
             prompts_7_days: record.prompts,
@@ -70,7 +70,7 @@ impl UsageRow {
 
     /// Takes the figures of the longer period.
     pub(crate) fn take_longer_period(&mut self, record: &UsageRecord) {
-        self.period_days = record.period_days;
+        self.period_days = Some(record.period_days);
         self.prompts = record.prompts;
         self.active_days_reported = record.active_days;
     }

@@ -1,7 +1,5 @@
 //! What is checked of the tables after every collection.
 
-use std::collections::BTreeSet;
-
 use jiff::ToSpan;
 use jiff::civil::Date;
 use uptake_domain::data_quality::{Check, CheckStatus, percent};
@@ -11,12 +9,15 @@ use uptake_domain::tables::{
 };
 use uptake_domain::usage_score::WINDOW_DAYS;
 
+use super::gold::told_days;
 use super::{Collection, DayRecord, FRESH_FOR, Findings, MOST_DATES_TOLD};
 use crate::outcome::PipelineError;
 use crate::people::People;
 
 /// People without a department cannot be counted in one.
 const MOST_WITHOUT_DEPARTMENT_PERCENT: f64 = 20.0;
+/// Everybody has a name; a directory that shows many without is not read in full.
+const MOST_WITHOUT_NAME_PERCENT: f64 = 5.0;
 /// Licences that Graph does not date are taken as new from the day they are first seen.
 const MOST_UNDATED_PERCENT: f64 = 10.0;
 
@@ -57,7 +58,7 @@ impl Collection<'_> {
                 SILVER_USERS.name,
                 "null_percent_display_name",
                 lacking(|user| user.display_name.is_some()),
-                MOST_WITHOUT_DEPARTMENT_PERCENT,
+                MOST_WITHOUT_NAME_PERCENT,
                 CheckStatus::Warn,
                 "percent of these people without a display name",
             ),
@@ -121,8 +122,7 @@ impl Collection<'_> {
     /// newest ones may still come.
     async fn days_without_report(&self) -> Result<Vec<Date>, PipelineError> {
         let lake = self.lake.tables();
-        let reported = lake.partition_dates(&GOLD_COPILOT_USAGE, "day").await?;
-        let reported: BTreeSet<Date> = reported.into_iter().collect();
+        let reported = told_days(self.ports.files, lake).await?;
         let (Some(first), Some(last)) = (reported.first(), reported.last()) else {
             return Ok(Vec::new());
         };

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::directory::Loss;
 use crate::outcome::PipelineError;
 use crate::ports::Files;
 
@@ -17,6 +18,12 @@ pub(crate) struct DayRecord {
     pub(crate) missing: Vec<String>,
     /// The reading of the directory, once it is stored.
     pub(crate) directory: Option<DirectoryRead>,
+    /// Whether licences and use are in gold as far as a fresh report told, so that the day can be scored.
+    #[serde(default)]
+    pub(crate) can_be_scored: bool,
+    /// What a reading lost that was not believed.
+    #[serde(default)]
+    pub(crate) loss: Option<Loss>,
     /// The day up to which the newest usage report told that was read.
     pub(crate) report_refresh_on: Option<Date>,
     /// The day up to which the newest active-user report told that was read.
@@ -42,6 +49,8 @@ impl DayRecord {
             complete: false,
             missing: Vec::new(),
             directory: None,
+            can_be_scored: false,
+            loss: None,
             report_refresh_on: None,
             activity_refresh_on: None,
             invocation_id: String::new(),

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 use uptake_domain::directory::{DirectoryUser, SubscribedSku};
 use uptake_domain::known_user::KnownUser;
-use uptake_domain::license::{HeldLicense, Holding, held_licenses};
+use uptake_domain::license::{HeldLicense, Holding, HoldingStatus, held_licenses};
 use uptake_domain::tables::{SILVER_USER_LICENSES, SILVER_USERS};
 use uptake_lake::{Columns, Filter};
 use uptake_upstream::error::ApiError;
@@ -22,8 +23,9 @@ use crate::outcome::PipelineError;
 
 const USERS: &str = "graph_users";
 const SKUS: &str = "graph_subscribed_skus";
-/// A directory that lost more than half of at least so many people between two readings did not: the answer has changed.
-const PEOPLE_THAT_CANNOT_ALL_LEAVE: usize = 20;
+/// A list that lost more than half of at least so many people or licences between two readings is more likely a wrong
+/// answer than a large change; the next reading decides.
+const TOO_MANY_TO_GO_AT_ONCE: usize = 20;
 
 /// A whole reading of the directory.
 #[derive(Default)]
@@ -35,6 +37,42 @@ struct Listing {
     /// Whether there was a record that did not even tell its id: anybody who is not listed may be it.
     nameless: bool,
     listed: u64,
+}
+
+/// How much of what was known a reading did not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Loss {
+    left: usize,
+    present: usize,
+    removed: usize,
+    held: usize,
+}
+
+impl Loss {
+    fn of(known: &[KnownUser], holdings: &[Holding], listing: &Listing) -> Self {
+        let present = known.iter().filter(|user| user.account_enabled);
+        let left = present
+            .clone()
+            .filter(|user| !listing.people.contains_key(&user.user_id));
+        let held = holdings
+            .iter()
+            .filter(|holding| holding.status == HoldingStatus::Assigned);
+        let is_shown = |holding: &&Holding| {
+            let person = listing.people.get(&holding.user_id);
+            person.is_some_and(|(_, held)| held.iter().any(|license| license.sku_id == holding.sku_id))
+        };
+        Self {
+            left: left.count(),
+            present: present.count(),
+            removed: held.clone().filter(|holding| !is_shown(holding)).count(),
+            held: held.count(),
+        }
+    }
+
+    fn is_unlikely(self) -> bool {
+        let is_most = |lost: usize, all: usize| all >= TOO_MANY_TO_GO_AT_ONCE && lost * 2 > all;
+        is_most(self.left, self.present) || is_most(self.removed, self.held)
+    }
 }
 
 impl Collection<'_> {
@@ -54,9 +92,10 @@ impl Collection<'_> {
                 self.day
             ));
             if record.directory.is_none() {
-                findings
-                    .missing
-                    .push(format!("nobody read the directory on {}", self.day));
+                findings.missing.push(format!(
+                    "nobody read the directory on {}, and that cannot be made up for",
+                    self.day
+                ));
             }
             return Ok(false);
         }
@@ -73,7 +112,7 @@ impl Collection<'_> {
             return Ok(false);
         }
         findings.counts.fetched += listing.listed;
-        let read = self.store_directory(listing, last_read_on, findings).await?;
+        let read = self.store_directory(listing, record, last_read_on, findings).await?;
         record.directory = read.or(record.directory);
         Ok(read.is_some())
     }
@@ -84,7 +123,10 @@ impl Collection<'_> {
                 self.bronze(SKUS).keep(Form::Json, &skus.body).await?;
                 Ok(Ok(skus.value))
             }
-            Err(error) => Ok(Err(error)),
+            Err(error) => {
+                self.keep_refused(SKUS).await?;
+                Ok(Err(error))
+            }
         }
     }
 
@@ -100,7 +142,12 @@ impl Collection<'_> {
         loop {
             let page = match self.graph.users_page(next, self.invocation.deadline).await {
                 Ok(page) => page,
-                Err(error) => return Ok(Err(error)),
+                Err(error) => {
+                    if let Some(body) = self.graph.take_refused_body() {
+                        bronze.keep(Form::Json, &body).await?;
+                    }
+                    return Ok(Err(error));
+                }
             };
             bronze.keep(Form::Json, &page.body).await?;
             for raw in &page.users {
@@ -132,6 +179,7 @@ impl Collection<'_> {
     async fn store_directory(
         &self,
         listing: Listing,
+        record: &mut DayRecord,
         last_read_on: Option<Date>,
         findings: &mut Findings,
     ) -> Result<Option<DirectoryRead>, PipelineError> {
@@ -140,16 +188,23 @@ impl Collection<'_> {
             .tables()
             .read(&SILVER_USERS, &SILVER_USERS.column_names(), &Filter::All)
             .await?;
-        let present = known.iter().filter(|user| user.account_enabled).count();
-        let left = known
-            .iter()
-            .filter(|user| user.account_enabled && !listing.people.contains_key(&user.user_id))
-            .count();
-        if present >= PEOPLE_THAT_CANNOT_ALL_LEAVE && left * 2 > present {
+        let holdings: Vec<Holding> = self
+            .lake
+            .tables()
+            .read(
+                &SILVER_USER_LICENSES,
+                &SILVER_USER_LICENSES.column_names(),
+                &Filter::All,
+            )
+            .await?;
+        let loss = Loss::of(&known, &holdings, &listing);
+        if loss.is_unlikely() && record.loss != Some(loss) {
             findings.missing.push(format!(
-                "directory: {left} of {present} people were not in the list this time; nobody is taken for departed, and \
-                 Uptake's maintainers need to see an answer (bronze/{USERS})"
+                "directory: {} of {} people and {} of {} licences were not in the list this time; nothing is taken for gone \
+                 until the next reading says the same",
+                loss.left, loss.present, loss.removed, loss.held
             ));
+            record.loss = Some(loss);
             return Ok(None);
         }
         if listing.nameless {
@@ -157,7 +212,13 @@ impl Collection<'_> {
                 "a person's record did not even tell its id, so nobody is taken for departed this time".to_owned(),
             );
         }
-        let stays = |id: &str| listing.nameless || listing.unread.contains(id);
+        // Who was not read may be there all the same: a record that tells no id may be anybody's.
+        let read: HashSet<String> = if listing.nameless {
+            listing.people.keys().cloned().collect()
+        } else {
+            HashSet::new()
+        };
+        let stays = |id: &str| listing.unread.contains(id) || (listing.nameless && !read.contains(id));
 
         let mut stored: HashMap<&str, &KnownUser> = known.iter().map(|user| (user.user_id.as_str(), user)).collect();
         let people = listing.people.len() as u64;
@@ -177,15 +238,6 @@ impl Collection<'_> {
         let written = self.lake.upsert(&SILVER_USERS, Columns::All, users).await?;
         findings.counts.stored += written.inserted + written.updated;
 
-        let holdings: Vec<Holding> = self
-            .lake
-            .tables()
-            .read(
-                &SILVER_USER_LICENSES,
-                &SILVER_USER_LICENSES.column_names(),
-                &Filter::All,
-            )
-            .await?;
         let mut stored: HashMap<(&str, &str), &Holding> = holdings
             .iter()
             .map(|holding| ((holding.user_id.as_str(), holding.sku_id.as_str()), holding))

@@ -10,11 +10,12 @@ use uptake_domain::known_user::KnownUser;
 use uptake_domain::license::LicenseHistory;
 use uptake_domain::tables::{GOLD_COPILOT_USAGE, GOLD_LICENSE_SUMMARY, SILVER_COPILOT_USAGE};
 use uptake_domain::usage_score::WINDOW_DAYS;
-use uptake_lake::{Columns, Filter};
+use uptake_lake::{Columns, Filter, Lake};
 
 use super::{Collection, Findings};
 use crate::outcome::PipelineError;
 use crate::people::People;
+use crate::ports::Files;
 use crate::usage_rows::UsageRow;
 
 /// The licence side of `gold_copilot_license_summary`; `scoring` writes the rest of its columns.
@@ -46,6 +47,33 @@ const SUMMARY_COLUMNS: Columns = Columns::Only(&[
     "new_assignment",
     "departed",
 ]);
+
+/// What becomes of the score of a licence that is gone.
+#[derive(Serialize)]
+struct Unscored<'a> {
+    user_id: &'a str,
+    score: Option<i64>,
+    underutilized: Option<bool>,
+}
+
+const UNSCORED_COLUMNS: Columns = Columns::Only(&["user_id", "score", "underutilized"]);
+
+/// Days that a report told of and on which nobody held a licence: they have no rows in gold, and are no gap.
+const EMPTY_DAYS_KEY: &str = "state/m365-usage/days-without-licences.json";
+
+/// The days up to which the reports in gold tell.
+pub(crate) async fn told_days(files: &dyn Files, lake: &Lake) -> Result<BTreeSet<Date>, PipelineError> {
+    let mut days = empty_days(files).await?;
+    days.extend(lake.partition_dates(&GOLD_COPILOT_USAGE, "day").await?);
+    Ok(days)
+}
+
+async fn empty_days(files: &dyn Files) -> Result<BTreeSet<Date>, PipelineError> {
+    match files.read(EMPTY_DAYS_KEY).await? {
+        Some(file) => serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::state(EMPTY_DAYS_KEY, error)),
+        None => Ok(BTreeSet::new()),
+    }
+}
 
 /// A row of `gold_copilot_usage`.
 #[derive(Serialize)]
@@ -84,6 +112,20 @@ impl Collection<'_> {
             .collect();
         let written = self.lake.upsert(&GOLD_LICENSE_SUMMARY, SUMMARY_COLUMNS, rows).await?;
         findings.counts.stored += written.inserted + written.updated;
+        // A licence that is gone has no score any more; the one of who has one is left to `scoring`.
+        let unscored: Vec<Unscored<'_>> = people
+            .users
+            .keys()
+            .filter(|user_id| people.license(user_id).held_since(self.day).is_none())
+            .map(|user_id| Unscored {
+                user_id,
+                score: None,
+                underutilized: None,
+            })
+            .collect();
+        self.lake
+            .upsert(&GOLD_LICENSE_SUMMARY, UNSCORED_COLUMNS, unscored)
+            .await?;
         Ok(())
     }
 
@@ -125,24 +167,30 @@ impl Collection<'_> {
         let lake = self.lake.tables();
         let reported = lake.partition_dates(&SILVER_COPILOT_USAGE, "report_refresh_on").await?;
         let mut days: BTreeSet<Date> = reported.into_iter().collect();
-        for day in lake.partition_dates(&GOLD_COPILOT_USAGE, "day").await? {
+        for day in told_days(self.ports.files, lake).await? {
             days.remove(&day);
         }
         days.extend(changed);
         if days.is_empty() {
             return Ok(());
         }
-        let by_upn = people.by_upn();
         for day in days {
             let of_day = Filter::Equals("report_refresh_on", day.to_string());
             let reported: Vec<UsageRow> = lake
                 .read(&SILVER_COPILOT_USAGE, &SILVER_COPILOT_USAGE.column_names(), &of_day)
                 .await?;
+            let by_upn = people.by_upn(day);
             let mut by_user: HashMap<&str, &UsageRow> = HashMap::with_capacity(reported.len());
             for row in &reported {
                 let known = row.user_id.as_deref().or_else(|| by_upn.get(row.upn.as_str()).copied());
                 if let Some(user_id) = known {
-                    by_user.insert(user_id, row);
+                    // Somebody who was renamed between two readings of a report has two rows of it.
+                    let newer = by_user
+                        .get(user_id)
+                        .is_none_or(|other| other.last_activity_on <= row.last_activity_on);
+                    if newer {
+                        by_user.insert(user_id, row);
+                    }
                 }
             }
             let licensed = people
@@ -152,6 +200,9 @@ impl Collection<'_> {
             let rows: Vec<SnapshotRow<'_>> = licensed
                 .map(|user| snapshot_row(user, by_user.get(user.user_id.as_str()).copied(), day))
                 .collect();
+            if rows.is_empty() {
+                self.note_empty_day(day).await?;
+            }
             let written = self
                 .lake
                 .replace(&GOLD_COPILOT_USAGE, &Filter::Equals("day", day.to_string()), rows)
@@ -159,6 +210,13 @@ impl Collection<'_> {
             findings.counts.stored += written.inserted + written.updated;
         }
         Ok(())
+    }
+
+    async fn note_empty_day(&self, day: Date) -> Result<(), PipelineError> {
+        let mut days = empty_days(self.ports.files).await?;
+        days.insert(day);
+        let bytes = serde_json::json!(days).to_string();
+        Ok(self.ports.files.write(EMPTY_DAYS_KEY, bytes.into()).await?)
     }
 }
 

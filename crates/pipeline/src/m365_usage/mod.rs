@@ -6,9 +6,11 @@ mod directory;
 mod gold;
 mod reports;
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use jiff::civil::Date;
-use uptake_domain::calendar::Window;
+use uptake_domain::calendar::{Window, to_seconds};
 use uptake_domain::catalogue::{CHECKS_FAILED, CONCEALED_NAMES, MetricSpec, STALE_REPORTS, USAGE_REPORT_AGE};
 use uptake_domain::data_quality::{Check, CheckStatus};
 use uptake_domain::tables::{self, SILVER_REJECTED};
@@ -27,6 +29,7 @@ use crate::traced_lake::TracedLake;
 use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
 pub(crate) use day_record::{DayRecord, first as first_day, read as read_day};
+pub(crate) use gold::told_days;
 pub(crate) use reports::report_age;
 
 /// The name of the function.
@@ -34,6 +37,8 @@ pub const FUNCTION: &str = "m365-usage";
 /// Reports come one to three days late; one that tells of a day further back is stale, and what it says is not today's
 /// state (document 4, FR-013, and Microsoft's "typically within 48 hours").
 pub(crate) const FRESH_FOR: SignedDuration = SignedDuration::from_hours(48);
+/// Tending a table is not begun with less time than this.
+const TIME_TO_MAINTAIN: Duration = Duration::from_secs(30);
 /// Sentences of one kind in an answer.
 const MOST_DATES_TOLD: usize = 5;
 
@@ -174,9 +179,22 @@ impl Collection<'_> {
             in_doubt: None,
             notes: Vec::new(),
         };
+        let now = self.ports.clock.now();
+        if now < outcome.window.from {
+            return Err(PipelineError::Future(outcome.window.from));
+        }
+        if now >= outcome.window.to {
+            outcome.notes.push(format!(
+                "{} was over when it was collected: the directory shows people and licences as they stand at {}",
+                self.day,
+                to_seconds(now)
+            ));
+        }
         let record = day_record::read(self.ports.files, self.day).await?;
         if record.as_ref().is_some_and(|record| record.complete) && !self.again {
             outcome.notes.push(format!("{} is complete already", self.day));
+            // It may have been cut off between the two.
+            outcome.watermark = Some(watermark::advance(self.ports.files, FUNCTION, outcome.window.to).await?);
             return Ok(outcome);
         }
         let record = record.unwrap_or_else(|| DayRecord::new(self.day));
@@ -186,6 +204,7 @@ impl Collection<'_> {
         let record = collected?;
         outcome.status = if record.complete {
             outcome.watermark = Some(watermark::advance(self.ports.files, FUNCTION, outcome.window.to).await?);
+            self.maintain().await;
             Status::Complete
         } else {
             Status::Incomplete
@@ -193,7 +212,8 @@ impl Collection<'_> {
         outcome.counts = findings.counts;
         let mut reasons = findings.missing.clone().into_iter();
         outcome.stopped_early = reasons.next();
-        outcome.notes = [std::mem::take(&mut findings.notes), reasons.collect()].concat();
+        outcome.notes.append(&mut findings.notes);
+        outcome.notes.extend(reasons);
         Ok(outcome)
     }
 
@@ -208,19 +228,23 @@ impl Collection<'_> {
         let changed = self.read_usage(&mut record, &people, findings).await?;
         self.read_activity(&mut record, &people, findings).await?;
         self.store_rejected(findings).await?;
-        self.judge_freshness(findings).await?;
-        if record.directory.is_some() && !findings.is_stale() && findings.report_age.is_some() {
+        self.judge_freshness(&people, findings).await?;
+        let is_fresh = findings.report_age.is_some() && !findings.is_stale();
+        if record.directory.is_some() && is_fresh {
             self.fill_gold(changed, &people, findings).await?;
         }
+        let nobody_to_tell_of = people.held == 0 && findings.report_age.is_none() && findings.missing.is_empty();
+        let is_told = is_fresh && record.report_refresh_on.is_some();
+        record.can_be_scored = record.directory.is_some() && (is_told || nobody_to_tell_of);
         record.complete = findings.missing.is_empty();
         self.check_tables(&record, &people, findings).await?;
         self.lake.store_checks(self.day, &findings.checks).await?;
         record.missing.clone_from(&findings.missing);
         record.invocation_id.clone_from(&self.invocation.id);
+        // What marks the day as done comes last: nothing of it is looked at again.
+        self.lake.note_calls(self.graph.take_calls());
+        self.lake.write_trace().await?;
         day_record::write(self.ports.files, &record).await?;
-        if record.complete {
-            self.maintain().await;
-        }
         match findings.refused.take() {
             Some(error) => Err(error.into()),
             None => Ok(record),
@@ -247,6 +271,9 @@ impl Collection<'_> {
     /// Tables that are not tended grow slow and large, and no day is lost when that fails once.
     async fn maintain(&self) {
         for table in tables::ALL {
+            if !self.invocation.deadline.allows(TIME_TO_MAINTAIN) {
+                return;
+            }
             match self.lake.tables().maintain(table, self.ports.clock.now()).await {
                 Ok(done) => tracing::debug!(table = table.name, ?done, "tended"),
                 Err(error) => tracing::warn!(%error, "a table could not be tended; the next day tries again"),

@@ -35,6 +35,31 @@ fn activity_source(which: ActivityOf) -> &'static str {
     }
 }
 
+/// The columns of `silver_copilot_usage` but for those that the 28-day report fills.
+const WITHOUT_LONGER_PERIOD: Columns = Columns::Only(&[
+    "user_id",
+    "upn",
+    "report_refresh_on",
+    "last_activity_on",
+    "teams_on",
+    "word_on",
+    "excel_on",
+    "powerpoint_on",
+    "outlook_on",
+    "onenote_on",
+    "loop_on",
+    "chat_on",
+    "chat_work_on",
+    "chat_web_on",
+    "agent_on",
+    "edge_on",
+    "prompts_7_days",
+    "active_days_7_days",
+]);
+
+/// What `silver_m365_activity` calls the report of seven days.
+const FALLBACK: &str = "last_7_days";
+
 /// A row of `silver_m365_activity`.
 #[derive(Serialize)]
 struct ActivityRow {
@@ -56,6 +81,10 @@ impl Collection<'_> {
         people: &People,
         findings: &mut Findings,
     ) -> Result<Option<Date>, PipelineError> {
+        // A credential that was just refused is not tried three times over.
+        if matches!(findings.refused, Some(ApiError::Unauthorized { .. })) {
+            return Ok(None);
+        }
         match self.graph.conceals_names(self.invocation.deadline).await {
             Ok(Some(true)) => {
                 findings.concealed = true;
@@ -74,20 +103,26 @@ impl Collection<'_> {
                 return Ok(None);
             }
         };
+        findings.counts.fetched += week.rows.rows.len() as u64 + week.rows.rejected.len() as u64;
         let Some(refresh_on) = week.rows.refresh_on else {
-            findings
-                .missing
-                .push("the Copilot usage report came without a row; the next invocation asks again".to_owned());
+            if people.held > 0 {
+                findings
+                    .missing
+                    .push("the Copilot usage report came without a row; the next invocation asks again".to_owned());
+            } else {
+                findings
+                    .notes
+                    .push("nobody holds a licence, and the usage report is empty".to_owned());
+            }
             return Ok(None);
         };
         let month = self.longer_report(refresh_on, findings).await?;
-        let by_upn = people.by_upn();
+        let by_upn = people.by_upn(refresh_on);
         let longer: HashMap<&str, &UsageRecord> = month
             .iter()
             .flatten()
             .map(|record| (record.upn.as_str(), record))
             .collect();
-        findings.counts.fetched += week.rows.rows.len() as u64 + week.rows.rejected.len() as u64;
         let listed = week.rows.rows.len();
         let mut rows: Vec<UsageRow> = Vec::with_capacity(listed);
         for record in week.rows.rows {
@@ -100,8 +135,17 @@ impl Collection<'_> {
             rows.push(row);
         }
         let unknown = rows.iter().filter(|row| row.user_id.is_none()).count();
-        drop(month);
-        let written = self.lake.upsert(&SILVER_COPILOT_USAGE, Columns::All, rows).await?;
+        // Figures of 28 days that were to be had before stay when they are not this time.
+        let days = self
+            .lake
+            .tables()
+            .partition_dates(&SILVER_COPILOT_USAGE, "report_refresh_on")
+            .await?;
+        let columns = match month {
+            None if days.contains(&refresh_on) => WITHOUT_LONGER_PERIOD,
+            _ => Columns::All,
+        };
+        let written = self.lake.upsert(&SILVER_COPILOT_USAGE, columns, rows).await?;
         findings.counts.stored += written.inserted + written.updated;
         findings
             .checks
@@ -150,7 +194,10 @@ impl Collection<'_> {
     ) -> Result<Result<UsageReport, ApiError>, PipelineError> {
         let mut report = match self.graph.copilot_usage(period, self.invocation.deadline).await {
             Ok(report) => report,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                self.keep_refused(usage_source(period)).await?;
+                return Ok(Err(error));
+            }
         };
         let bodies = std::mem::take(&mut report.bodies);
         self.keep(usage_source(period), report.form, bodies).await?;
@@ -180,6 +227,9 @@ impl Collection<'_> {
         let Some(day) = record.report_refresh_on.filter(|_| !findings.concealed) else {
             return Ok(());
         };
+        if matches!(findings.refused, Some(ApiError::Unauthorized { .. })) {
+            return Ok(());
+        }
         if record.activity_refresh_on >= Some(day) && !self.again {
             return Ok(());
         }
@@ -194,6 +244,12 @@ impl Collection<'_> {
         };
         let report = match report {
             Ok(report) => report,
+            Err(ApiError::NotAvailable { .. }) => {
+                findings
+                    .notes
+                    .push("there is no report of who was active in Microsoft 365; scores do without".to_owned());
+                return Ok(());
+            }
             Err(error) => {
                 findings.concealed |= matches!(error, ApiError::Concealed);
                 findings.lacks("active-user report", error);
@@ -206,7 +262,17 @@ impl Collection<'_> {
                 .push("the active-user report came without a row; the next invocation asks again".to_owned());
             return Ok(());
         };
-        let by_upn = people.by_upn();
+        let stored = self
+            .lake
+            .tables()
+            .partition_dates(&SILVER_M365_ACTIVITY, "report_refresh_on")
+            .await?;
+        if kind == FALLBACK && stored.contains(&refresh_on) {
+            // What the report of that very day told stays.
+            record.activity_refresh_on = record.activity_refresh_on.max(Some(refresh_on));
+            return Ok(());
+        }
+        let by_upn = people.by_upn(refresh_on);
         findings.counts.fetched += report.rows.rows.len() as u64;
         let rows: Vec<ActivityRow> = report
             .rows
@@ -216,7 +282,7 @@ impl Collection<'_> {
             .collect();
         let written = self.lake.upsert(&SILVER_M365_ACTIVITY, Columns::All, rows).await?;
         findings.counts.stored += written.inserted + written.updated;
-        record.activity_refresh_on = Some(refresh_on.max(day));
+        record.activity_refresh_on = Some(refresh_on);
         Ok(())
     }
 
@@ -227,7 +293,10 @@ impl Collection<'_> {
     ) -> Result<Result<ActivityReport, ApiError>, PipelineError> {
         let mut report = match self.graph.active_users(which, self.invocation.deadline).await {
             Ok(report) => report,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                self.keep_refused(activity_source(which)).await?;
+                return Ok(Err(error));
+            }
         };
         let bodies = std::mem::take(&mut report.bodies);
         self.keep(activity_source(which), report.form, bodies).await?;
@@ -254,6 +323,16 @@ impl Collection<'_> {
         Ok(())
     }
 
+    /// Keeps the bytes of an answer that was not understood.
+    pub(super) async fn keep_refused(&self, source: &'static str) -> Result<(), PipelineError> {
+        if let Some(body) = self.graph.take_refused_body() {
+            let is_json = body.trim_ascii_start().starts_with(b"{");
+            let form = if is_json { Form::Json } else { Form::Csv };
+            self.bronze(source).keep(form, &body).await?;
+        }
+        Ok(())
+    }
+
     fn set_aside(&self, source: &'static str, rows: Vec<RejectedRow>, findings: &mut Findings) {
         let rejected = rows
             .into_iter()
@@ -262,7 +341,7 @@ impl Collection<'_> {
     }
 
     /// How old the newest report is that the day can rest on, and whether that is too old.
-    pub(super) async fn judge_freshness(&self, findings: &mut Findings) -> Result<(), PipelineError> {
+    pub(super) async fn judge_freshness(&self, people: &People, findings: &mut Findings) -> Result<(), PipelineError> {
         let reports = self
             .lake
             .tables()
@@ -270,7 +349,7 @@ impl Collection<'_> {
             .await?;
         let newest = reports.into_iter().filter(|on| *on <= self.day).max();
         let Some(newest) = newest else {
-            if findings.missing.is_empty() {
+            if findings.missing.is_empty() && people.held > 0 {
                 findings
                     .missing
                     .push(format!("no usage report tells of {} or a day before", self.day));

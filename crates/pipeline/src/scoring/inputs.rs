@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
-use uptake_domain::tables::{GOLD_COPILOT_USAGE, SILVER_COPILOT_USAGE};
+use uptake_domain::tables::SILVER_COPILOT_USAGE;
 use uptake_domain::usage_score::{ScoreInputs, SeenUse, WINDOW_DAYS};
 use uptake_lake::{Filter, Lake};
 
@@ -74,12 +74,12 @@ struct Known {
 impl<'p> Inputs<'p> {
     /// Reads what scores of these days need. Only reports that are in gold count: one that is kept back as stale says
     /// nothing yet.
-    pub(super) async fn read(lake: &Lake, people: &'p People, days: &[Date]) -> Result<Self, PipelineError> {
-        let in_gold: BTreeSet<Date> = lake
-            .partition_dates(&GOLD_COPILOT_USAGE, "day")
-            .await?
-            .into_iter()
-            .collect();
+    pub(super) async fn read(
+        lake: &Lake,
+        in_gold: BTreeSet<Date>,
+        people: &'p People,
+        days: &[Date],
+    ) -> Result<Self, PipelineError> {
         let as_of: BTreeMap<Date, Date> = days
             .iter()
             .filter_map(|day| {
@@ -100,7 +100,7 @@ impl<'p> Inputs<'p> {
         // A later report may be the first to tell of an earlier day.
         let from = oldest.saturating_sub((WINDOW_DAYS - 1).days());
         let to = in_gold.last().copied().unwrap_or(newest);
-        let by_upn = people.by_upn();
+        let by_upn = people.by_upn(newest);
         let window = Filter::DatesBetween("report_refresh_on", from, to);
         let mut outside = None;
         lake.scan(&SILVER_COPILOT_USAGE, &COLUMNS, &window, |rows: Vec<Snapshot>| {

@@ -6,7 +6,7 @@ mod publishing;
 mod score_rows;
 pub(crate) mod scored_day;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -144,21 +144,29 @@ impl Scoring<'_> {
             in_doubt: None,
             notes: Vec::new(),
         };
+        if self.ports.clock.now() < outcome.window.from {
+            return Err(PipelineError::Future(outcome.window.from));
+        }
         if scored_day::read(files, self.day).await?.is_some() && !self.again {
             outcome.notes.push(format!("{} is scored already", self.day));
+            // It may have been cut off between the two.
+            outcome.watermark = Some(watermark::advance(files, FUNCTION, outcome.window.to).await?);
             return Ok(outcome);
         }
-        let collected = m365_usage::read_day(files, self.day).await?;
-        if !collected.as_ref().is_some_and(|record| record.complete) && !self.again {
-            let function = m365_usage::FUNCTION;
-            outcome
-                .notes
-                .push(format!("{function} has not collected {} completely yet", self.day));
+        let is_collected = self.is_collected(outcome.window).await?;
+        let uncollected = format!("{} has not collected {} completely yet", m365_usage::FUNCTION, self.day);
+        if !is_collected && !self.again {
+            outcome.notes.push(uncollected);
             return Ok(outcome);
         }
         let newest_scored = watermark.map(|end| day_of(end).saturating_sub(1.day()));
-        let is_newest = newest_scored.is_none_or(|newest| self.day >= newest);
-        if self.score_days(is_newest, findings).await? {
+        let is_scored = self.score_days(newest_scored, is_collected, findings).await?;
+        if !is_collected {
+            findings
+                .missing
+                .insert(0, format!("{uncollected}, so nothing is published; run it first"));
+        }
+        if is_scored && is_collected {
             outcome.status = Status::Complete;
             outcome.watermark = Some(watermark::advance(files, FUNCTION, outcome.window.to).await?);
         } else {
@@ -171,49 +179,81 @@ impl Scoring<'_> {
         Ok(outcome)
     }
 
-    /// Scores the day and, if no later day is scored, those of the week before it; tells whether the day itself has scores.
-    async fn score_days(&self, is_newest: bool, findings: &mut Findings) -> Result<bool, PipelineError> {
-        let days = self.days(is_newest).await?;
+    /// Whether everything that scores of the day need is in gold, or a later day is and this one is as told as it will be.
+    async fn is_collected(&self, window: Window) -> Result<bool, PipelineError> {
+        let record = m365_usage::read_day(self.ports.files, self.day).await?;
+        let later = watermark::read(self.ports.files, m365_usage::FUNCTION).await?;
+        Ok(record.is_some_and(|record| record.can_be_scored) || later > Some(window.to))
+    }
+
+    /// Scores the day and, if no later day is scored, those before it that may still change or were left out; tells
+    /// whether the day itself has scores.
+    async fn score_days(
+        &self,
+        newest_scored: Option<Date>,
+        is_collected: bool,
+        findings: &mut Findings,
+    ) -> Result<bool, PipelineError> {
+        let is_newest = newest_scored.is_none_or(|newest| self.day >= newest);
+        let days = self.days(newest_scored).await?;
         let lake = self.lake.tables();
         let people = People::read(lake).await?;
-        let inputs = Inputs::read(lake, &people, &days).await?;
-        let mut rows_of_day = None;
+        let told = m365_usage::told_days(self.ports.files, lake).await?;
+        let inputs = Inputs::read(lake, told, &people, &days).await?;
+        let mut scored = None;
         for (done, day) in (1..).zip(&days) {
-            let Some(as_of_on) = inputs.as_of(*day) else {
-                if *day == self.day {
-                    findings.missing.push(format!(
-                        "no usage report tells of {day} or the two days before, so nobody is scored; the day is made up for when one comes"
-                    ));
+            let as_of_on = match inputs.as_of(*day) {
+                Some(as_of_on) => as_of_on,
+                // Of a tenant that has no licences no report tells, and its zeros are worth telling.
+                None if *day == self.day && people.held == 0 && is_collected => *day,
+                None => {
+                    if *day == self.day {
+                        findings.missing.push(format!(
+                            "no usage report tells of {day} or the two days before, so nobody is scored; the day is made up for when one comes"
+                        ));
+                    }
+                    continue;
                 }
-                continue;
             };
             let rows = self.score_day(*day, as_of_on, &people, &inputs, findings).await?;
-            if *day == self.day && is_newest {
-                self.update_summary(&rows, &people, findings).await?;
-            }
-            self.publish_day(*day, as_of_on, &rows, &people, findings).await?;
             if *day == self.day {
-                rows_of_day = Some(rows);
+                if is_newest {
+                    self.update_summary(&rows, &people, findings).await?;
+                }
+                scored = Some((as_of_on, rows));
+            } else if scored_day::read(self.ports.files, *day).await?.is_none() {
+                let record = self.publish_day(*day, as_of_on, &rows, &people, findings).await?;
+                scored_day::write(self.ports.files, &record).await?;
             }
             self.ports.progress.show("days scored", done, Some(days.len() as u64));
         }
-        let rows = rows_of_day.as_deref();
-        if let Some(rows) = rows {
+        if let Some((_, rows)) = &scored {
             findings.checks.extend(self.checks_of_scores(rows, &people));
         }
         findings.checks.push(gaps_check(&days, &inputs));
         self.lake.store_checks(self.day, &findings.checks).await?;
-        Ok(rows.is_some())
+        let Some((as_of_on, rows)) = scored else {
+            return Ok(false);
+        };
+        if is_collected {
+            let record = self.publish_day(self.day, as_of_on, &rows, &people, findings).await?;
+            // What marks the day as done comes last: nothing of it is looked at again.
+            self.lake.write_trace().await?;
+            scored_day::write(self.ports.files, &record).await?;
+        }
+        Ok(true)
     }
 
-    /// The day, and before it the days whose scores may still change. A day on which nobody collected was not missed but
-    /// lies before the first collection.
-    async fn days(&self, is_newest: bool) -> Result<Vec<Date>, PipelineError> {
-        if !is_newest {
+    /// The day, and before it the days whose scores may still change, and those since the last scored one. A day on
+    /// which nobody collected was not missed but lies before the first collection.
+    async fn days(&self, newest_scored: Option<Date>) -> Result<Vec<Date>, PipelineError> {
+        if newest_scored > Some(self.day) {
             return Ok(vec![self.day]);
         }
         let first = m365_usage::first_day(self.ports.files).await?.unwrap_or(self.day);
-        let from = self.day.saturating_sub(SETTLING_DAYS.days()).max(first).min(self.day);
+        let settling = self.day.saturating_sub(SETTLING_DAYS.days());
+        let from = newest_scored.map_or(settling, |newest| settling.min(newest));
+        let from = from.max(first).min(self.day);
         Ok(from.series(1.day()).take_while(|day| *day <= self.day).collect())
     }
 
@@ -257,7 +297,7 @@ impl Scoring<'_> {
             findings.counts.fetched = rows.len() as u64;
         } else if written.inserted + written.updated > 0 {
             findings.notes.push(format!(
-                "{day}: {} scores changed or came late",
+                "{day} was scored again up to {as_of_on}: {} rows are new or different; what was published of it stays",
                 written.inserted + written.updated
             ));
         }
@@ -296,8 +336,9 @@ impl Scoring<'_> {
     fn checks_of_scores(&self, rows: &[ScoreRow], people: &People) -> [Check; 3] {
         let table = GOLD_USAGE_SCORES.name;
         let held = |user_id: &&String| people.license(user_id).held_since(self.day).is_some();
-        let licensed = people.users.keys().filter(held).count();
-        let scored = rows.len().min(licensed);
+        let licensed: BTreeSet<&String> = people.users.keys().filter(held).collect();
+        let scored = rows.iter().filter(|row| licensed.contains(&row.user_id)).count();
+        let licensed = licensed.len();
         let out_of_range = rows.iter().filter(|row| !(0..=100).contains(&row.score)).count();
         let inconsistent = rows.iter().filter(|row| !row.is_consistent(self.config.rules)).count();
         [

@@ -23,8 +23,8 @@ const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(14 * 24 - 1);
 const REMEMBERED_FOR_DAYS: i32 = 14;
 
 impl Scoring<'_> {
-    /// Publishes the figures of a day, and its list, once: a value that is published again lower would not be seen. Later corrections
-    /// are in the tables.
+    /// Writes the list of a day, and publishes its figures once: a value that is published again lower would not be seen.
+    /// Later corrections are in the tables, in the list and in the record, which is returned to be stored last.
     pub(super) async fn publish_day(
         &self,
         day: Date,
@@ -32,33 +32,27 @@ impl Scoring<'_> {
         rows: &[ScoreRow],
         people: &People,
         findings: &mut Findings,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<ScoredDay, PipelineError> {
         let files = self.ports.files;
-        let before = scored_day::read(files, day).await?;
-        if before.is_some() && day != self.day {
-            return Ok(());
-        }
         let csv_key = format!("reports/{}", licenses_csv::file_name(day));
         files.write(&csv_key, list(rows, people)?.into()).await?;
-        let summary = if let Some(before) = before {
-            findings.notes.push(format!(
-                "the figures of {day} are published already and stay; the tables have the new scores"
-            ));
-            before.summary
-        } else {
-            let summary = summarise(rows, people);
-            self.publish(day, as_of_on, &summary, findings).await?;
-            summary
-        };
-        let record = ScoredDay {
+        let summary = summarise(rows, people);
+        match scored_day::read(files, day).await? {
+            Some(before) if before.summary != summary => findings.notes.push(format!(
+                "the figures of {day} are published already and stay; list and tables have the new ones"
+            )),
+            Some(_) => {}
+            None => self.publish(day, as_of_on, &summary, findings).await?,
+        }
+        Ok(ScoredDay {
             day,
             as_of_on,
             csv_key,
             summary,
             license_price: self.config.license_price,
+            rules: self.config.rules,
             invocation_id: self.invocation.id.clone(),
-        };
-        scored_day::write(files, &record).await
+        })
     }
 
     async fn publish(
@@ -76,7 +70,10 @@ impl Scoring<'_> {
             return Ok(());
         }
         let folded = summary.folded(self.config.smallest_group);
-        let data = folded.metrics(day, self.config.license_price, &self.shown_before(day).await?);
+        let mut ended = self.shown_before(day).await?;
+        // A department that became too small to show has not ended: zeros would say so.
+        ended.retain(|name| !summary.departments.contains_key(name));
+        let data = folded.metrics(day, self.config.license_price, &ended);
         self.ports.metrics.publish(&data).await?;
         let (written, rejected) = self.write_events(at, as_of_on, &folded).await?;
         findings.counts.published += data.len() as u64 + written;
@@ -104,23 +101,20 @@ impl Scoring<'_> {
         folded: &LicenseSummary,
     ) -> Result<(u64, u64), PipelineError> {
         let stream = self.config.log_groups.stream(STREAM, FUNCTION, at);
-        let there: BTreeSet<String> = self
+        let there: BTreeSet<Option<String>> = self
             .logs
             .events(&stream)
             .await?
             .iter()
-            .filter_map(|event| event.message.get("department")?.as_str().map(str::to_owned))
+            .map(|event| Some(event.message.get("department")?.as_str()?.to_owned()))
             .collect();
-        let departments = folded
-            .departments
-            .iter()
-            .map(|(name, figures)| (name.as_str(), figures));
-        let all = std::iter::once(("all", &folded.overall)).chain(departments);
+        let departments = folded.departments.iter().map(|(name, figures)| (Some(name), figures));
+        let all = std::iter::once((None, &folded.overall)).chain(departments);
         let events: Vec<LogEvent> = all
-            .filter(|(name, _)| !there.contains(*name))
+            .filter(|(name, _)| !there.contains(&name.cloned()))
             .map(|(name, figures)| LogEvent {
                 timestamp: at,
-                message: self.message(name, figures, as_of_on),
+                message: self.message(name.map(String::as_str), figures, as_of_on),
             })
             .collect();
         if events.is_empty() {
@@ -130,10 +124,14 @@ impl Scoring<'_> {
         Ok((events.len() as u64 - rejected, rejected))
     }
 
-    fn message(&self, department: &str, figures: &LicenseFigures, as_of_on: Date) -> Map<String, Value> {
+    /// The event of a department; of everybody without one.
+    fn message(&self, department: Option<&str>, figures: &LicenseFigures, as_of_on: Date) -> Map<String, Value> {
         let mut message = Map::new();
         let mut put = |name: &str, value: Value| message.insert(name.to_owned(), value);
-        put("department", json!(department));
+        put("scope", json!(if department.is_some() { "department" } else { "all" }));
+        if let Some(department) = department {
+            put("department", json!(department));
+        }
         put("as_of_on", json!(as_of_on));
         put("users", json!(figures.users));
         put("licenses", json!(figures.licenses));

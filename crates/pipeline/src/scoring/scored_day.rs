@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uptake_domain::license_figures::LicenseSummary;
+use uptake_domain::usage_score::LicenseRules;
 
 use crate::outcome::PipelineError;
 use crate::ports::Files;
@@ -16,10 +17,12 @@ pub(crate) struct ScoredDay {
     pub(crate) as_of_on: Date,
     /// Store key of the list.
     pub(crate) csv_key: String,
-    /// The figures as they were published, departments not folded.
+    /// The figures as of the last scoring, departments not folded.
     pub(crate) summary: LicenseSummary,
     /// What a licence cost then.
     pub(crate) license_price: Option<f64>,
+    /// When a licence counted as new or underutilised.
+    pub(crate) rules: LicenseRules,
     /// Which invocation wrote it.
     pub(crate) invocation_id: String,
 }

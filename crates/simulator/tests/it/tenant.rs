@@ -113,12 +113,17 @@ impl Tenant {
             Some(address) => self.client.get(address.to_str().unwrap()).send().await.unwrap(),
         };
         assert_eq!(answer.status(), 200, "{path}");
-        answer.text().await.unwrap()
+        whole(answer).await
     }
 
     pub(crate) async fn report(&self, path: &str) -> Vec<Row> {
         rows(&self.text(path).await)
     }
+}
+
+/// A body to the byte: as text, the mark at its start would be taken away or not, by how the client was built.
+pub(crate) async fn whole(answer: reqwest::Response) -> String {
+    String::from_utf8(answer.bytes().await.unwrap().to_vec()).unwrap()
 }
 
 /// A CSV with its mark at the start.

@@ -220,6 +220,7 @@ pub struct Http {
     patience: Patience,
     budget: Budget,
     cache: Mutex<PageCache>,
+    refused_body: Mutex<Option<Bytes>>,
     requests: AtomicU64,
     journal: Option<Journal>,
 }
@@ -254,6 +255,7 @@ impl Http {
             patience,
             budget: Budget::new(patience.secondary_window),
             cache: Mutex::default(),
+            refused_body: Mutex::default(),
             requests: AtomicU64::new(0),
             journal: None,
         })
@@ -294,6 +296,11 @@ impl Http {
     /// The primary limit itself, as the last answer said.
     pub fn budget_limit(&self, resource: Resource) -> Option<u64> {
         self.budget.limit(resource)
+    }
+
+    /// The body of the last answer that came whole and was not understood, once.
+    pub fn take_refused_body(&self) -> Option<Bytes> {
+        lock(&self.refused_body).take()
     }
 
     /// Forgets a page, so that it comes whole the next time.
@@ -347,6 +354,7 @@ impl Http {
                     }
                     Err(verdict) => {
                         self.cache().forget(request.url.as_str());
+                        *lock(&self.refused_body) = Some(answer.body.clone());
                         verdict
                     }
                 },
@@ -371,7 +379,7 @@ impl Http {
                         tracing::warn!(
                             route,
                             wait_seconds = wait.as_secs(),
-                            "{}'s rate limit is reached; waiting",
+                            "{}'s rate limit is reached; waiting (it is safe to stop, the next run goes on)",
                             request.route.resource.upstream()
                         );
                     }
@@ -608,8 +616,7 @@ impl Http {
     }
 
     fn cache(&self) -> MutexGuard<'_, PageCache> {
-        // A poisoned lock means another task panicked; the pages are still pages.
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.cache)
     }
 }
 
@@ -643,4 +650,9 @@ fn rate_headers(headers: &HeaderMap, now: Timestamp) -> RateHeaders {
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// A poisoned lock means another task panicked; what it holds is still what it was.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -77,6 +77,11 @@ impl Graph {
         calls
     }
 
+    /// The body of the last answer that came whole and was not understood, once: it is evidence.
+    pub fn take_refused_body(&self) -> Option<Bytes> {
+        self.http.take_refused_body()
+    }
+
     fn at(&self, path: &[&str]) -> Url {
         self.http.origin().at(path)
     }

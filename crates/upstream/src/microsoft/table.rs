@@ -24,7 +24,7 @@ const REFRESH: &str = "Report Refresh Date";
 const UPN: &str = "User Principal Name";
 
 /// A kind of row.
-pub(super) trait Row: Sized {
+pub(super) trait Row: Sized + std::fmt::Debug {
     /// Columns without which the report is another one, as the CSV spells them.
     const REQUIRED: &'static [&'static str];
     /// The rules that a row can break.
@@ -355,7 +355,6 @@ impl<T: Row> Rows<T> {
     }
 
     fn push(&mut self, row: T) {
-        self.gathered.refresh_on = self.gathered.refresh_on.max(Some(row.refresh_on()));
         match self.places.entry(row.upn().to_owned()) {
             Entry::Vacant(place) => {
                 place.insert(self.gathered.rows.len());
@@ -380,8 +379,29 @@ impl<T: Row> Rows<T> {
         self
     }
 
+    /// The rows of the day that most of them tell of. A row of another day is a mistake: one dated in the future would
+    /// make everybody's report look fresh.
     pub(super) fn into_inner(self) -> DecodedRows<T> {
-        self.gathered
+        let mut gathered = self.gathered;
+        let mut days: HashMap<Date, usize> = HashMap::new();
+        for row in &gathered.rows {
+            *days.entry(row.refresh_on()).or_default() += 1;
+        }
+        let most = days.into_iter().max_by_key(|(day, rows)| (*rows, *day));
+        gathered.refresh_on = most.map(|(day, _)| day);
+        let (of_the_day, others) = gathered
+            .rows
+            .into_iter()
+            .partition(|row| Some(row.refresh_on()) == gathered.refresh_on);
+        gathered.rows = of_the_day;
+        gathered
+            .rejected
+            .extend(Vec::into_iter(others).map(|row: T| RejectedRow {
+                rule: T::RULES.date,
+                reason: format!("{REFRESH} is {}, and most rows have another day", row.refresh_on()),
+                record: format!("{row:?}"),
+            }));
+        gathered
     }
 }
 

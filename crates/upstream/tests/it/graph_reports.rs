@@ -68,7 +68,7 @@ async fn version_2_is_understood_whatever_the_order_of_its_columns() {
         (None, [None; 8], None)
     );
     let instant = &rows.rows[2];
-    assert_eq!(instant.report_refresh_on, date(2026, 11, 19), "it keeps its own day");
+    assert_eq!(instant.report_refresh_on, date(2026, 11, 20), "an instant's day");
     assert_eq!(instant.last_activity_on, Some(date(2026, 11, 18)));
 
     let rejected: Vec<(&str, &str)> = rows
@@ -94,6 +94,30 @@ async fn version_2_is_understood_whatever_the_order_of_its_columns() {
         "wrong.date@contoso.example,2026-11-20,\"Date, Wrong\",1,1,19/11/2026,,,,,,,,,,,,,,28"
     );
     assert_eq!(graph.take_calls()[1].records, Some(9));
+}
+
+#[tokio::test]
+async fn a_row_of_another_day_than_most_is_set_aside() {
+    let server = server().await;
+    let csv = "Report Refresh Date,User Principal Name,Last Activity Date\n\
+               2026-11-20,a@contoso.example,\n\
+               2099-01-01,b@contoso.example,2098-12-31\n\
+               2026-11-20,c@contoso.example,2026-11-19\n";
+    let report = weekly(&server, ResponseTemplate::new(200).set_body_string(csv))
+        .await
+        .unwrap();
+    let rows = report.rows;
+    assert_eq!(rows.refresh_on, Some(date(2026, 11, 20)));
+    let upns: Vec<&str> = rows.rows.iter().map(|row| row.upn.as_str()).collect();
+    assert_eq!(upns, ["a@contoso.example", "c@contoso.example"]);
+    assert_eq!(rows.rejected.len(), 1);
+    assert_eq!(rows.rejected[0].rule, "usage_date");
+    assert!(
+        rows.rejected[0].reason.contains("2099-01-01"),
+        "{}",
+        rows.rejected[0].reason
+    );
+    assert!(rows.rejected[0].record.contains("b@contoso.example"));
 }
 
 #[tokio::test]
