@@ -192,7 +192,7 @@ fn assert_published(deployment: &Deployment, truth: &TenantTruth, scores: &[Valu
         .filter(|event| event.timestamp == start_of(day))
         .map(Event::fields)
         .collect();
-    let (all, departments): (Vec<_>, Vec<_>) = of_day.iter().partition(|event| event["department"] == "all");
+    let (all, departments): (Vec<_>, Vec<_>) = of_day.iter().partition(|event| event["scope"] == "all");
     assert_eq!(all.len(), 1, "{day}: {of_day:?}");
     let all = all[0];
     assert_eq!(all["licenses"], scores.len(), "{all:?}");

@@ -507,3 +507,137 @@ async fn metrics_and_events_name_no_person_and_no_small_department() {
     let streams = tenant.folder.list(&group).await.unwrap();
     assert_eq!(streams.len(), 2, "a stream a day: {streams:?}");
 }
+
+#[tokio::test]
+async fn a_day_that_has_not_begun_is_refused_by_both_functions() {
+    let tenant = Tenant::calm(60).await;
+    let tomorrow = day(2);
+    tenant.simulator.set_today(day(1));
+    let trigger = Trigger {
+        window: Some(uptake_domain::calendar::Window::of_day(tomorrow)),
+        replace: true,
+        ..Trigger::at(evening(day(1)))
+    };
+    let error = tenant.collect_usage(&trigger).await.unwrap_err();
+    assert_eq!(error.error_type(), "Configuration");
+    assert!(error.to_string().contains("lies in the future"), "{error}");
+    assert!(tenant.score(&trigger).await.is_err());
+    assert!(tenant.folder.list("state/m365-usage/days/").await.unwrap().is_empty());
+    run_days(&tenant, 1, 2).await;
+}
+
+#[tokio::test]
+async fn a_day_that_is_not_collected_is_scored_on_demand_and_published_when_it_is() {
+    let tenant = Tenant::calm(60).await;
+    run_days(&tenant, 1, 1).await;
+    tenant.simulator.set_today(day(2));
+    let early = tenant.run_scoring(day(2)).await.unwrap();
+    assert_eq!(early.status, Status::Incomplete);
+    assert!(early.stopped_early.unwrap().contains("m365-usage has not collected"));
+    assert!(
+        !tenant
+            .metrics(day(2))
+            .await
+            .contains_key(&("Licenses".to_owned(), String::new()))
+    );
+    run_days(&tenant, 2, 2).await;
+    assert!(
+        tenant
+            .metrics(day(2))
+            .await
+            .contains_key(&("Licenses".to_owned(), String::new()))
+    );
+}
+
+#[tokio::test]
+async fn most_licences_gone_at_once_are_believed_when_the_next_reading_says_the_same() {
+    let mut tenant = Tenant::calm(120).await;
+    run_days(&tenant, 1, 2).await;
+    let before = everything(&tenant).await;
+    // The tenant's list of what it bought is empty for once.
+    let empty = odd_reports::serve_without_skus(tenant.simulator.url()).await;
+    let url = tenant.simulator.url();
+    tenant.set("UPTAKE_GRAPH_URL", &empty);
+    tenant.simulator.set_today(day(3));
+    let doubted = tenant.offer_usage(day(3)).await.unwrap();
+    assert_eq!(doubted.status, Status::Incomplete);
+    let reason = doubted.stopped_early.unwrap();
+    assert!(reason.contains("until the next reading says the same"), "{reason}");
+    assert_eq!(content(&tenant, &tables::SILVER_USER_LICENSES).await, before[1]);
+    // It was a mistake: nothing happened.
+    tenant.set("UPTAKE_GRAPH_URL", &url);
+    run_days(&tenant, 3, 3).await;
+    assert!(content(&tenant, &tables::SILVER_USER_LICENSES).await.len() >= before[1].len());
+    // It was none.
+    tenant.set("UPTAKE_GRAPH_URL", &empty);
+    tenant.simulator.set_today(day(4));
+    assert_eq!(tenant.offer_usage(day(4)).await.unwrap().status, Status::Incomplete);
+    assert_eq!(tenant.offer_usage(day(4)).await.unwrap().status, Status::Complete);
+    let summary: Vec<LicenseState> = tenant.read(&GOLD_LICENSE_SUMMARY).await;
+    assert!(summary.iter().all(|row| row.license_status == "not_assigned"));
+    assert!(
+        summary
+            .iter()
+            .all(|row| row.score.is_none() && row.underutilized.is_none())
+    );
+}
+
+#[derive(Deserialize)]
+struct LicenseState {
+    license_status: String,
+    score: Option<i64>,
+    underutilized: Option<bool>,
+}
+
+#[tokio::test]
+async fn a_tenant_without_licences_is_complete_and_says_zero() {
+    let mut tenant = Tenant::calm(60).await;
+    let without = |text: &str| text.lines().next().unwrap_or_default().to_owned() + "\n";
+    let url = odd_reports::serve_empty(tenant.simulator.url(), without).await;
+    tenant.set("UPTAKE_GRAPH_URL", &url);
+    run_days(&tenant, 1, 2).await;
+    let metrics = tenant.metrics(day(2)).await;
+    assert_eq!(metrics[&("Licenses".to_owned(), String::new())], [0.0]);
+    assert!(metrics[&("Users".to_owned(), String::new())][0].as_f64().unwrap() > 10.0);
+    assert!(
+        check(&tenant, day(2), "days_without_report")
+            .await
+            .iter()
+            .all(|row| row.status == "PASS")
+    );
+}
+
+#[derive(Deserialize)]
+struct Figures28 {
+    report_refresh_on: Date,
+    period_days: Option<i64>,
+}
+
+#[tokio::test]
+async fn figures_of_28_days_stay_when_they_are_not_to_be_had_again() {
+    let scenario = "report_lag_days = [1, 1]\nmissing_report_percent = 0\nodd_rows = false";
+    let mut tenant = Tenant::with(60, 7, scenario).await;
+    run_days(&tenant, 1, 1).await;
+    // The same report again, this time without its 28-day sister.
+    let url = odd_reports::serve_without_28_days(tenant.simulator.url()).await;
+    tenant.set("UPTAKE_GRAPH_URL", &url);
+    let again = tenant.run_usage(day(1)).await.unwrap();
+    assert!(again.notes.iter().any(|note| note.contains("28-day")), "{again:?}");
+    let rows: Vec<Figures28> = tenant.read(&SILVER_COPILOT_USAGE).await;
+    let of_report: Vec<&Figures28> = rows.iter().filter(|row| row.report_refresh_on == day(0)).collect();
+    assert!(!of_report.is_empty() && of_report.iter().all(|row| row.period_days == Some(28)));
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_report_that_is_not_understood_are_kept() {
+    let mut tenant = Tenant::calm(60).await;
+    let without = |text: &str| text.replacen("User Principal Name", "Name Of The User", 1);
+    let odd = odd_reports::serve(tenant.simulator.url(), without).await;
+    tenant.set("UPTAKE_GRAPH_URL", &odd);
+    tenant.offer_usage(day(1)).await.unwrap();
+    let bronze = tenant.folder.list("bronze/m365_copilot_usage_d7/").await.unwrap();
+    assert_eq!(bronze.len(), 1);
+    let file = tenant.folder.read(&bronze[0]).await.unwrap().unwrap();
+    let bytes = zstd::decode_all(file.bytes.as_ref()).unwrap();
+    assert!(String::from_utf8(bytes).unwrap().contains("Name Of The User"));
+}

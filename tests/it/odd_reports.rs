@@ -1,4 +1,6 @@
-//! A server in front of the simulator that rewrites usage reports, as an upstream does that has changed its mind.
+//! A server in front of the simulator that rewrites what Microsoft says, as an upstream does that has changed its mind.
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -7,11 +9,55 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use tokio::net::TcpListener;
 
-/// What becomes of a report's text.
-pub(crate) type Rewrite = fn(&str) -> String;
+const SKUS: &str = "/v1.0/subscribedSkus";
+const USAGE: &str = "getMicrosoft365CopilotUsageUserDetail";
+
+/// What becomes of an answer's text, by its path; nothing makes it a 400.
+type Rewrite = Arc<dyn Fn(&str, &str) -> Option<String> + Send + Sync>;
 
 /// Serves whatever lies behind `url`, with Copilot usage reports as `rewrite` makes them.
-pub(crate) async fn serve(url: String, rewrite: Rewrite) -> String {
+pub(crate) async fn serve(url: String, rewrite: fn(&str) -> String) -> String {
+    let of_usage = move |path: &str, text: &str| {
+        Some(if path.contains(USAGE) {
+            rewrite(text)
+        } else {
+            text.to_owned()
+        })
+    };
+    start(url, Arc::new(of_usage)).await
+}
+
+/// The same, of a tenant that has bought nothing.
+pub(crate) async fn serve_empty(url: String, rewrite: fn(&str) -> String) -> String {
+    let of_both = move |path: &str, text: &str| {
+        Some(match path {
+            SKUS => r#"{"value":[]}"#.to_owned(),
+            path if path.contains(USAGE) => rewrite(text),
+            _ => text.to_owned(),
+        })
+    };
+    start(url, Arc::new(of_both)).await
+}
+
+/// Serves whatever lies behind `url`, and an empty list of what the tenant has bought.
+pub(crate) async fn serve_without_skus(url: String) -> String {
+    let of_skus = |path: &str, text: &str| {
+        Some(if path == SKUS {
+            r#"{"value":[]}"#.to_owned()
+        } else {
+            text.to_owned()
+        })
+    };
+    start(url, Arc::new(of_skus)).await
+}
+
+/// Serves whatever lies behind `url` but for the usage report of 28 days.
+pub(crate) async fn serve_without_28_days(url: String) -> String {
+    let but_one = |path: &str, text: &str| (!(path.contains(USAGE) && path.contains("D28"))).then(|| text.to_owned());
+    start(url, Arc::new(but_one)).await
+}
+
+async fn start(url: String, rewrite: Rewrite) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = format!("http://{}", listener.local_addr().unwrap());
     let app = Router::new().fallback(pass_on).with_state((url, own.clone(), rewrite));
@@ -47,11 +93,11 @@ async fn pass_on(
         }
     }
     let body = answer.text().await.unwrap().replace(&url, &own);
-    let is_report = uri.path().contains("getMicrosoft365CopilotUsageUserDetail");
-    let body = if is_report && status.is_success() {
-        rewrite(&body)
-    } else {
-        body
-    };
-    (status, headers, body)
+    if !status.is_success() {
+        return (status, headers, body);
+    }
+    match rewrite(uri.path(), &body) {
+        Some(body) => (status, headers, body),
+        None => (StatusCode::BAD_REQUEST, HeaderMap::new(), "{}".to_owned()),
+    }
 }

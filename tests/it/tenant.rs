@@ -141,7 +141,7 @@ impl Tenant {
         clippy::redundant_closure_for_method_calls,
         reason = "a method's path is tied to one lifetime"
     )]
-    async fn score(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+    pub(crate) async fn score(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
         let config = self.config(|environment| environment.scoring());
         let clock = Standing(trigger.scheduled_time);
         let ports = self.ports(&clock);

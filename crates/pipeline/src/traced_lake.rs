@@ -1,6 +1,7 @@
 //! The lake as the functions write it: every write, every upstream call and every failure leaves a row in
 //! `gold_copilot_audit_log`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -24,6 +25,8 @@ pub(crate) struct TracedLake<'a> {
     clock: &'a dyn Clock,
     stamp: Stamp,
     trace: Mutex<Vec<Entry>>,
+    /// How often the trace was written.
+    written: AtomicU64,
 }
 
 /// A row of `gold_copilot_audit_log`.
@@ -72,6 +75,7 @@ impl<'a> TracedLake<'a> {
                 invocation_id: invocation.id.clone(),
             },
             trace: Mutex::default(),
+            written: AtomicU64::default(),
         }
     }
 
@@ -181,7 +185,8 @@ impl<'a> TracedLake<'a> {
         let Some(first) = trace.first() else {
             return Ok(());
         };
-        let transaction = self.id(&format!("{}/{}", self.function, first.logged_at));
+        let nth = self.written.fetch_add(1, Ordering::Relaxed);
+        let transaction = self.id(&format!("{}/{}/{nth}", self.function, first.logged_at));
         for (number, entry) in trace.iter_mut().enumerate() {
             entry.log_id = self.id(&format!("{transaction}/{number}"));
         }
