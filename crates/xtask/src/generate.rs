@@ -55,7 +55,7 @@ fn metrics() -> anyhow::Result<String> {
          what was\nthere before weighs double.\n\n\
          Hours and days are of UTC, and an attempt counts in the one in which it ended. What is found late (a re-run of an older run, \
          an hour\nmade up for after an outage) raises the total of its own hour; it is published again, and `Maximum` shows the larger \
-         total.\nCloudWatch takes nothing older than 14 days: `AttemptsTooOld` says how much that was.\n\nA published zero means that somebody looked and found nothing; no value means that nobody looked. Groups of fewer \
+         total. Figures of licences are published once a day; what late reports change is in the tables.\nCloudWatch takes nothing older than 14 days: `AttemptsTooOld` says how much that was.\n\nA published zero means that somebody looked and found nothing; no value means that nobody looked. Groups of fewer \
          people than\n`UPTAKE_SMALLEST_GROUP` count under `other`; who belongs to no group counts under `none`.\n"
     );
     let mut namespace = None;

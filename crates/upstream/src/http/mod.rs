@@ -40,6 +40,8 @@ pub use journal::CallRecord;
 pub const SIDE_BY_SIDE: usize = 8;
 /// A list that has more pages than this is a loop.
 const MOST_PAGES: usize = 20_000;
+/// A wait as long as this is told: somebody may be watching.
+const WORTH_TELLING: Duration = Duration::from_secs(2);
 /// Limits waited for before a request is given up, or as many as there are retries if that is more: a limit that keeps
 /// coming back is not passing.
 const MOST_LIMIT_WAITS: usize = 4;
@@ -392,7 +394,11 @@ impl Http {
                     if !deadline.allows(delay) {
                         return Err(ApiError::DeadlineReached { route });
                     }
-                    tracing::debug!(route, %reason, delay_ms = delay.as_millis(), "trying again");
+                    if delay >= WORTH_TELLING {
+                        tracing::warn!(route, %reason, wait_seconds = delay.as_secs(), "no good answer yet; trying again");
+                    } else {
+                        tracing::debug!(route, %reason, delay_ms = delay.as_millis(), "trying again");
+                    }
                     tokio::time::sleep(delay).await;
                 }
             }
