@@ -179,16 +179,8 @@ impl Collection<'_> {
             in_doubt: None,
             notes: Vec::new(),
         };
-        let now = self.ports.clock.now();
-        if now < outcome.window.from {
+        if self.ports.clock.now() < outcome.window.from {
             return Err(PipelineError::Future(outcome.window.from));
-        }
-        if now >= outcome.window.to {
-            outcome.notes.push(format!(
-                "{} was over when it was collected: the directory shows people and licences as they stand at {}",
-                self.day,
-                to_seconds(now)
-            ));
         }
         let record = day_record::read(self.ports.files, self.day).await?;
         if record.as_ref().is_some_and(|record| record.complete) && !self.again {
@@ -212,8 +204,7 @@ impl Collection<'_> {
         outcome.counts = findings.counts;
         let mut reasons = findings.missing.clone().into_iter();
         outcome.stopped_early = reasons.next();
-        outcome.notes.append(&mut findings.notes);
-        outcome.notes.extend(reasons);
+        outcome.notes = [std::mem::take(&mut findings.notes), reasons.collect()].concat();
         Ok(outcome)
     }
 
@@ -223,6 +214,14 @@ impl Collection<'_> {
         let is_read = self.read_directory(&mut record, findings).await?;
         let people = People::read(self.lake.tables()).await?;
         if is_read {
+            let now = self.ports.clock.now();
+            if now >= Window::of_day(self.day).to {
+                findings.notes.push(format!(
+                    "{} was over when it was collected: the directory shows people and licences as they stand at {}",
+                    self.day,
+                    to_seconds(now)
+                ));
+            }
             self.summarise_licenses(&people, findings).await?;
         }
         let changed = self.read_usage(&mut record, &people, findings).await?;

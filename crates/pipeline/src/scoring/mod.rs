@@ -37,6 +37,10 @@ pub const FUNCTION: &str = "scoring";
 /// What its weekly log groups are called.
 pub const STREAM: &str = "license-usage";
 
+/// Days that were left out are made up for this far back: with the window and the age of a report it is what
+/// `SeenDays` can tell apart. A person may ask for any day.
+const FURTHEST_BACK_DAYS: i32 = 30;
+
 /// The figures of a scored day over everybody, if it is scored.
 pub async fn figures(files: &dyn Files, day: Date) -> Result<Option<LicenseFigures>, PipelineError> {
     let scored = scored_day::read(files, day).await?;
@@ -253,7 +257,8 @@ impl Scoring<'_> {
         let first = m365_usage::first_day(self.ports.files).await?.unwrap_or(self.day);
         let settling = self.day.saturating_sub(SETTLING_DAYS.days());
         let from = newest_scored.map_or(settling, |newest| settling.min(newest));
-        let from = from.max(first).min(self.day);
+        let furthest = self.day.saturating_sub(FURTHEST_BACK_DAYS.days());
+        let from = from.max(furthest).max(first).min(self.day);
         Ok(from.series(1.day()).take_while(|day| *day <= self.day).collect())
     }
 
