@@ -142,7 +142,7 @@ impl ScoreInputs {
 
     /// Whether there was any use in the window.
     pub fn is_active(&self) -> bool {
-        self.days_since_last_activity().is_some_and(|days| days < WINDOW_DAYS)
+        self.last_activity_on.is_some_and(|on| is_in_window(on, self.as_of_on))
     }
 
     /// The score. Each component is 0 to 100 and not rounded; the sum is computed in whole twelfths, so that no half is
@@ -189,6 +189,16 @@ pub struct LicenseFlags {
     pub underutilized: bool,
 }
 
+/// Whether a licence that has been held for so many days is too new to judge.
+pub fn is_new_assignment(days_held: i64, new_license_days: i64) -> bool {
+    days_held < new_license_days
+}
+
+/// Whether a day lies in the window that ends with `last`.
+pub fn is_in_window(day: Date, last: Date) -> bool {
+    (0..WINDOW_DAYS).contains(&(last - day).get_days())
+}
+
 /// When a licence counts as underutilised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenseRules {
@@ -202,7 +212,7 @@ impl LicenseRules {
     /// The flags of a licence held since a day.
     pub fn flags(self, score: i64, held_since: Date, day: Date) -> LicenseFlags {
         let days_held = i64::from((day - held_since).get_days());
-        let new_assignment = days_held < self.new_license_days;
+        let new_assignment = is_new_assignment(days_held, self.new_license_days);
         LicenseFlags {
             days_held,
             new_assignment,

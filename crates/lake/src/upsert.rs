@@ -24,6 +24,25 @@ pub enum Columns {
     All,
     /// These, and those of the key and the partition among them; the others keep what is stored.
     Only(&'static [&'static str]),
+    /// All but these, which keep what is stored.
+    AllBut(&'static [&'static str]),
+}
+
+impl Columns {
+    fn named(self) -> &'static [&'static str] {
+        match self {
+            Self::All => &[],
+            Self::Only(names) | Self::AllBut(names) => names,
+        }
+    }
+
+    fn include(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(&name),
+            Self::AllBut(names) => !names.contains(&name),
+        }
+    }
 }
 
 /// Who changes rows, and when.
@@ -199,19 +218,17 @@ pub(crate) fn given(table: &'static Table, columns: Columns) -> Result<Vec<&'sta
     if table.key.is_empty() {
         return Err("it has no key, so rows can only be appended".to_owned());
     }
-    let Columns::Only(names) = columns else {
-        return Ok(table.columns.iter().collect());
-    };
-    let unknown = names
+    let unknown = columns
+        .named()
         .iter()
         .find(|name| table.columns.iter().all(|column| column.name != **name));
     if let Some(name) = unknown {
         return Err(format!("{name} is no column that rows bring"));
     }
     let mut needed = table.key.iter().chain(table.partitioned_by);
-    if let Some(name) = needed.find(|name| !names.contains(name)) {
+    if let Some(name) = needed.find(|name| !columns.include(name)) {
         return Err(format!("rows must bring column {name}, which identifies them"));
     }
-    let is_given = |column: &&Column| names.contains(&column.name);
+    let is_given = |column: &&Column| columns.include(column.name);
     Ok(table.columns.iter().filter(is_given).collect())
 }

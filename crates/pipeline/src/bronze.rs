@@ -1,4 +1,4 @@
-//! Bronze: the bytes of an answer as they came, compressed, before anybody tries to understand them. Kept for ever.
+//! Bronze: the bytes of an answer as they came, compressed, whether or not they are understood. Kept for ever.
 
 use std::io;
 

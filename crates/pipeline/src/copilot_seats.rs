@@ -128,17 +128,12 @@ impl Collection<'_> {
     }
 
     async fn offer(&self, trigger: &Trigger, past_due: bool) -> Result<Outcome, PipelineError> {
-        let mut outcome = Outcome {
-            function: FUNCTION,
-            status: Status::NothingToDo,
-            window: Window::of_day(self.day),
-            counts: Counts::default(),
-            watermark: watermark::read(self.ports.files, FUNCTION).await?,
-            stopped_early: None,
+        let mut outcome = Outcome::of_nothing(
+            FUNCTION,
+            Window::of_day(self.day),
+            watermark::read(self.ports.files, FUNCTION).await?,
             past_due,
-            in_doubt: None,
-            notes: Vec::new(),
-        };
+        );
         let stored = report_record::read(self.ports.files, FUNCTION, self.day).await?;
         if stored.is_some_and(|record| record.is_of_its_day()) && !trigger.replace {
             outcome
@@ -214,9 +209,7 @@ impl Collection<'_> {
             published: count(data.len()),
             requests: self.github.requests() - requests_before,
         };
-        let mut reasons = missing.into_iter();
-        outcome.stopped_early = reasons.next();
-        outcome.notes = [notes, fetched.notes, reasons.collect()].concat();
+        outcome.tell(missing, [notes, fetched.notes].concat());
         Ok(())
     }
 

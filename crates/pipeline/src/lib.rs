@@ -23,6 +23,7 @@ mod bronze;
 mod dry_run;
 mod known_accounts;
 mod people;
+mod state;
 mod telemetry;
 mod traced_lake;
 mod usage_rows;

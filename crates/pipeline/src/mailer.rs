@@ -125,17 +125,7 @@ impl Mailer<'_> {
     async fn offer(&self, past_due: bool, tally: &mut Tally) -> Result<Outcome, PipelineError> {
         let files = self.ports.files;
         let watermark = watermark::read(files, FUNCTION).await?;
-        let mut outcome = Outcome {
-            function: FUNCTION,
-            status: Status::NothingToDo,
-            window: Window::of_day(self.day),
-            counts: Counts::default(),
-            watermark,
-            stopped_early: None,
-            past_due,
-            in_doubt: None,
-            notes: Vec::new(),
-        };
+        let mut outcome = Outcome::of_nothing(FUNCTION, Window::of_day(self.day), watermark, past_due);
         // Read even when there is nothing to mail yet: a fault in the list should not wait for a report to show.
         let recipients = self.recipients(SEATS).await?;
         let seats = self.mail_days(&recipients, &mut outcome, tally).await;

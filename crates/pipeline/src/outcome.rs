@@ -62,6 +62,36 @@ pub struct Outcome {
     pub notes: Vec<String>,
 }
 
+impl Outcome {
+    /// Before anything is done.
+    pub(crate) fn of_nothing(
+        function: &'static str,
+        window: Window,
+        watermark: Option<Timestamp>,
+        past_due: bool,
+    ) -> Self {
+        Self {
+            function,
+            status: Status::NothingToDo,
+            window,
+            counts: Counts::default(),
+            watermark,
+            stopped_early: None,
+            past_due,
+            in_doubt: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Tells what is missing, the first of it as the reason for ending early, and what else a person should know.
+    pub(crate) fn tell(&mut self, missing: Vec<String>, notes: Vec<String>) {
+        let mut reasons = missing.into_iter();
+        self.stopped_early = reasons.next();
+        self.notes.extend(notes);
+        self.notes.extend(reasons);
+    }
+}
+
 /// Why a collection failed: nothing of its window can be had or written.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {

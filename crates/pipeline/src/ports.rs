@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use uptake_domain::catalogue::Datum;
@@ -91,6 +91,10 @@ pub trait Files: Send + Sync {
     /// Where a person finds the object: an address to put in a mail.
     fn location(&self, key: &str) -> String;
 }
+
+/// How old a figure or an event may be: CloudWatch takes them up to two weeks old (`PutMetricData` and `PutLogEvents`
+/// references, read 2026-11-22); an hour less, because it looks when they arrive.
+pub(crate) const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(14 * 24 - 1);
 
 /// Where figures go: CloudWatch, or JSON lines of the same shape.
 #[async_trait]

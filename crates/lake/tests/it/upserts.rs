@@ -109,6 +109,31 @@ async fn columns_that_are_not_named_keep_what_is_stored() {
 }
 
 #[tokio::test]
+async fn columns_can_be_named_by_what_they_are_not() {
+    let (lake, _folder) = lake();
+    let stored = [usage(1, "a", 1, 10)];
+    lake.upsert(&USAGE, Columns::All, &stored, &stamp("first"))
+        .await
+        .unwrap();
+    let rest: Vec<&'static str> = USAGE.column_names();
+    let others: Vec<&'static str> = rest
+        .into_iter()
+        .filter(|name| !["day", "id", "words"].contains(name))
+        .collect();
+    let but_words = Columns::AllBut(others.leak());
+    let rows = [words(1, "a", Some(2))];
+    lake.upsert(&USAGE, but_words, &rows, &stamp("second")).await.unwrap();
+    assert_eq!(all(&lake).await, [usage(1, "a", 2, 10)]);
+    for (columns, told) in [
+        (Columns::AllBut(&["nothing"]), "nothing is no column"),
+        (Columns::AllBut(&["id"]), "rows must bring column id"),
+    ] {
+        let error = refused(&lake, &USAGE, columns, &stored).await;
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn only_partitions_of_the_rows_are_rewritten() {
     let (lake, folder) = lake();
     let rows = [usage(1, "a", 1, 1), usage(2, "a", 1, 1), usage(3, "a", 1, 1)];

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::directory::Loss;
 use crate::outcome::PipelineError;
 use crate::ports::Files;
+use crate::state::Daily;
 
 /// What is stored of a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +41,7 @@ pub(crate) struct DirectoryRead {
     pub(crate) licensed: u64,
 }
 
-const PREFIX: &str = "state/m365-usage/days/";
+const DAYS: Daily = Daily("state/m365-usage/days/");
 
 impl DayRecord {
     pub(crate) fn new(day: Date) -> Self {
@@ -58,41 +59,24 @@ impl DayRecord {
     }
 }
 
-fn key(day: Date) -> String {
-    format!("{PREFIX}{day}.json")
-}
-
 pub(crate) async fn read(files: &dyn Files, day: Date) -> Result<Option<DayRecord>, PipelineError> {
-    let key = key(day);
-    let Some(file) = files.read(&key).await? else {
-        return Ok(None);
-    };
-    let record = serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::state(&key, error))?;
-    Ok(Some(record))
+    DAYS.read(files, day).await
 }
 
 pub(super) async fn write(files: &dyn Files, record: &DayRecord) -> Result<(), PipelineError> {
-    let bytes = serde_json::json!(record).to_string();
-    Ok(files.write(&key(record.day), bytes.into()).await?)
+    DAYS.write(files, record.day, record).await
 }
 
 /// The first day that was ever collected for.
 pub(crate) async fn first(files: &dyn Files) -> Result<Option<Date>, PipelineError> {
-    let keys = files.list(PREFIX).await?;
-    Ok(keys.iter().find_map(|key| day_of_key(key)))
-}
-
-fn day_of_key(key: &str) -> Option<Date> {
-    key.strip_prefix(PREFIX)?.strip_suffix(".json")?.parse().ok()
+    Ok(DAYS.days(files).await?.first().copied())
 }
 
 /// The newest day whose directory is stored. Graph tells the present only, so nothing may be dated before what is known
 /// of a later day.
 pub(super) async fn last_directory(files: &dyn Files) -> Result<Option<Date>, PipelineError> {
-    for key in files.list(PREFIX).await?.iter().rev() {
-        if let Some(day) = day_of_key(key)
-            && read(files, day).await?.is_some_and(|record| record.directory.is_some())
-        {
+    for day in DAYS.days(files).await?.into_iter().rev() {
+        if read(files, day).await?.is_some_and(|record| record.directory.is_some()) {
             return Ok(Some(day));
         }
     }

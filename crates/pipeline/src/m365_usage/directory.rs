@@ -124,7 +124,7 @@ impl Collection<'_> {
                 Ok(Ok(skus.value))
             }
             Err(error) => {
-                self.keep_refused(SKUS).await?;
+                self.keep_refused(&mut self.bronze(SKUS)).await?;
                 Ok(Err(error))
             }
         }
@@ -143,9 +143,7 @@ impl Collection<'_> {
             let page = match self.graph.users_page(next, self.invocation.deadline).await {
                 Ok(page) => page,
                 Err(error) => {
-                    if let Some(body) = self.graph.take_refused_body() {
-                        bronze.keep(Form::Json, &body).await?;
-                    }
+                    self.keep_refused(&mut bronze).await?;
                     return Ok(Err(error));
                 }
             };

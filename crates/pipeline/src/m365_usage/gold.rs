@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
 use uptake_domain::copilot_usage::App;
 use uptake_domain::known_user::KnownUser;
 use uptake_domain::license::LicenseHistory;
 use uptake_domain::tables::{GOLD_COPILOT_USAGE, GOLD_LICENSE_SUMMARY, SILVER_COPILOT_USAGE};
-use uptake_domain::usage_score::WINDOW_DAYS;
+use uptake_domain::usage_score::{is_in_window, is_new_assignment};
 use uptake_lake::{Columns, Filter, Lake};
 
 use super::{Collection, Findings};
 use crate::outcome::PipelineError;
 use crate::people::People;
 use crate::ports::Files;
+use crate::state;
 use crate::usage_rows::UsageRow;
 
 /// The licence side of `gold_copilot_license_summary`; `scoring` writes the rest of its columns.
@@ -34,19 +34,7 @@ struct SummaryRow<'a> {
     departed: bool,
 }
 
-const SUMMARY_COLUMNS: Columns = Columns::Only(&[
-    "user_id",
-    "upn",
-    "display_name",
-    "mail",
-    "department",
-    "license_status",
-    "assigned_on",
-    "removed_on",
-    "days_held",
-    "new_assignment",
-    "departed",
-]);
+const SUMMARY_COLUMNS: Columns = Columns::AllBut(&["score", "underutilized", "last_activity_on"]);
 
 /// What becomes of the score of a licence that is gone.
 #[derive(Serialize)]
@@ -69,10 +57,7 @@ pub(crate) async fn told_days(files: &dyn Files, lake: &Lake) -> Result<BTreeSet
 }
 
 async fn empty_days(files: &dyn Files) -> Result<BTreeSet<Date>, PipelineError> {
-    match files.read(EMPTY_DAYS_KEY).await? {
-        Some(file) => serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::state(EMPTY_DAYS_KEY, error)),
-        None => Ok(BTreeSet::new()),
-    }
+    Ok(state::read(files, EMPTY_DAYS_KEY).await?.unwrap_or_default())
 }
 
 /// A row of `gold_copilot_usage`.
@@ -151,7 +136,7 @@ impl Collection<'_> {
             assigned_on,
             removed_on,
             days_held,
-            new_assignment: days_held.is_some_and(|days| days < self.config.new_license_days),
+            new_assignment: days_held.is_some_and(|days| is_new_assignment(days, self.config.new_license_days)),
             departed: user.departed,
         }
     }
@@ -160,28 +145,23 @@ impl Collection<'_> {
     /// reports were kept back, and a day without the directory had nobody to tell of.
     pub(super) async fn fill_gold(
         &self,
+        reported: &[Date],
         changed: Option<Date>,
         people: &People,
         findings: &mut Findings,
     ) -> Result<(), PipelineError> {
         let lake = self.lake.tables();
-        let reported = lake.partition_dates(&SILVER_COPILOT_USAGE, "report_refresh_on").await?;
-        let mut days: BTreeSet<Date> = reported.into_iter().collect();
-        for day in told_days(self.ports.files, lake).await? {
-            days.remove(&day);
-        }
+        let told = told_days(self.ports.files, lake).await?;
+        let mut days: BTreeSet<Date> = reported.iter().filter(|day| !told.contains(day)).copied().collect();
         days.extend(changed);
-        if days.is_empty() {
-            return Ok(());
-        }
         for day in days {
             let of_day = Filter::Equals("report_refresh_on", day.to_string());
-            let reported: Vec<UsageRow> = lake
+            let rows: Vec<UsageRow> = lake
                 .read(&SILVER_COPILOT_USAGE, &SILVER_COPILOT_USAGE.column_names(), &of_day)
                 .await?;
             let by_upn = people.by_upn(day);
-            let mut by_user: HashMap<&str, &UsageRow> = HashMap::with_capacity(reported.len());
-            for row in &reported {
+            let mut by_user: HashMap<&str, &UsageRow> = HashMap::with_capacity(rows.len());
+            for row in &rows {
                 let known = row.user_id.as_deref().or_else(|| by_upn.get(row.upn.as_str()).copied());
                 if let Some(user_id) = known {
                     // Somebody who was renamed between two readings of a report has two rows of it.
@@ -197,15 +177,15 @@ impl Collection<'_> {
                 .users
                 .values()
                 .filter(|user| people.license(&user.user_id).held_since(day).is_some());
-            let rows: Vec<SnapshotRow<'_>> = licensed
+            let snapshot: Vec<SnapshotRow<'_>> = licensed
                 .map(|user| snapshot_row(user, by_user.get(user.user_id.as_str()).copied(), day))
                 .collect();
-            if rows.is_empty() {
+            if snapshot.is_empty() {
                 self.note_empty_day(day).await?;
             }
             let written = self
                 .lake
-                .replace(&GOLD_COPILOT_USAGE, &Filter::Equals("day", day.to_string()), rows)
+                .replace(&GOLD_COPILOT_USAGE, &Filter::Equals("day", day.to_string()), snapshot)
                 .await?;
             findings.counts.stored += written.inserted + written.updated;
         }
@@ -215,19 +195,16 @@ impl Collection<'_> {
     async fn note_empty_day(&self, day: Date) -> Result<(), PipelineError> {
         let mut days = empty_days(self.ports.files).await?;
         days.insert(day);
-        let bytes = serde_json::json!(days).to_string();
-        Ok(self.ports.files.write(EMPTY_DAYS_KEY, bytes.into()).await?)
+        state::write(self.ports.files, EMPTY_DAYS_KEY, &days).await
     }
 }
 
 fn snapshot_row<'a>(user: &'a KnownUser, reported: Option<&UsageRow>, day: Date) -> SnapshotRow<'a> {
     let apps = reported.map_or([None; 8], UsageRow::apps);
-    let first = day.saturating_sub((WINDOW_DAYS - 1).days());
-    let in_window = |on: &Option<Date>| on.is_some_and(|on| (first..=day).contains(&on));
     let apps_used: Vec<&'static str> = App::ALL
         .into_iter()
         .zip(&apps)
-        .filter(|(_, on)| in_window(on))
+        .filter(|(_, on)| on.is_some_and(|on| is_in_window(on, day)))
         .map(|(app, _)| app.as_str())
         .collect();
     let [

@@ -168,17 +168,12 @@ impl Collection<'_> {
     }
 
     async fn offer(&self, past_due: bool, findings: &mut Findings) -> Result<Outcome, PipelineError> {
-        let mut outcome = Outcome {
-            function: FUNCTION,
-            status: Status::NothingToDo,
-            window: Window::of_day(self.day),
-            counts: Counts::default(),
-            watermark: watermark::read(self.ports.files, FUNCTION).await?,
-            stopped_early: None,
+        let mut outcome = Outcome::of_nothing(
+            FUNCTION,
+            Window::of_day(self.day),
+            watermark::read(self.ports.files, FUNCTION).await?,
             past_due,
-            in_doubt: None,
-            notes: Vec::new(),
-        };
+        );
         if self.ports.clock.now() < outcome.window.from {
             return Err(PipelineError::Future(outcome.window.from));
         }
@@ -202,9 +197,10 @@ impl Collection<'_> {
             Status::Incomplete
         };
         outcome.counts = findings.counts;
-        let mut reasons = findings.missing.clone().into_iter();
-        outcome.stopped_early = reasons.next();
-        outcome.notes = [std::mem::take(&mut findings.notes), reasons.collect()].concat();
+        outcome.tell(
+            std::mem::take(&mut findings.missing),
+            std::mem::take(&mut findings.notes),
+        );
         Ok(outcome)
     }
 
@@ -227,10 +223,11 @@ impl Collection<'_> {
         let changed = self.read_usage(&mut record, &people, findings).await?;
         self.read_activity(&mut record, &people, findings).await?;
         self.store_rejected(findings).await?;
-        self.judge_freshness(&people, findings).await?;
+        let reported = self.reported_days().await?;
+        self.judge_freshness(&reported, &people, findings);
         let is_fresh = findings.report_age.is_some() && !findings.is_stale();
         if record.directory.is_some() && is_fresh {
-            self.fill_gold(changed, &people, findings).await?;
+            self.fill_gold(&reported, changed, &people, findings).await?;
         }
         let nobody_to_tell_of = people.held == 0 && findings.report_age.is_none() && findings.missing.is_empty();
         let is_told = is_fresh && record.report_refresh_on.is_some();

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -12,10 +11,10 @@ use uptake_domain::data_quality::{Check, CheckStatus, percent};
 use uptake_domain::tables::{SILVER_COPILOT_USAGE, SILVER_M365_ACTIVITY};
 use uptake_lake::Columns;
 use uptake_upstream::error::ApiError;
-use uptake_upstream::microsoft::reports::{ActivityOf, ActivityReport, Period, RejectedRow, ReportForm, UsageReport};
+use uptake_upstream::microsoft::reports::{ActivityOf, ActivityReport, Period, Report, ReportForm, UsageReport};
 
 use super::{Collection, DayRecord, Findings, RejectedRecord};
-use crate::bronze::Form;
+use crate::bronze::{Bronze, Form};
 use crate::outcome::PipelineError;
 use crate::people::People;
 use crate::usage_rows::UsageRow;
@@ -36,26 +35,7 @@ fn activity_source(which: ActivityOf) -> &'static str {
 }
 
 /// The columns of `silver_copilot_usage` but for those that the 28-day report fills.
-const WITHOUT_LONGER_PERIOD: Columns = Columns::Only(&[
-    "user_id",
-    "upn",
-    "report_refresh_on",
-    "last_activity_on",
-    "teams_on",
-    "word_on",
-    "excel_on",
-    "powerpoint_on",
-    "outlook_on",
-    "onenote_on",
-    "loop_on",
-    "chat_on",
-    "chat_work_on",
-    "chat_web_on",
-    "agent_on",
-    "edge_on",
-    "prompts_7_days",
-    "active_days_7_days",
-]);
+const WITHOUT_LONGER_PERIOD: Columns = Columns::AllBut(&["period_days", "prompts", "active_days_reported"]);
 
 /// What `silver_m365_activity` calls the report of seven days.
 const FALLBACK: &str = "last_7_days";
@@ -126,9 +106,9 @@ impl Collection<'_> {
         let listed = week.rows.rows.len();
         let mut rows: Vec<UsageRow> = Vec::with_capacity(listed);
         for record in week.rows.rows {
+            let user_id = by_upn.get(record.upn.as_str()).copied();
             let longer = longer.get(record.upn.as_str());
-            let mut row = UsageRow::of(record, None);
-            row.user_id = by_upn.get(row.upn.as_str()).map(|id| (*id).to_owned());
+            let mut row = UsageRow::of(record, user_id);
             if let Some(longer) = longer {
                 row.take_longer_period(longer);
             }
@@ -136,14 +116,10 @@ impl Collection<'_> {
         }
         let unknown = rows.iter().filter(|row| row.user_id.is_none()).count();
         // Figures of 28 days that were to be had before stay when they are not this time.
-        let days = self
-            .lake
-            .tables()
-            .partition_dates(&SILVER_COPILOT_USAGE, "report_refresh_on")
-            .await?;
-        let columns = match month {
-            None if days.contains(&refresh_on) => WITHOUT_LONGER_PERIOD,
-            _ => Columns::All,
+        let columns = if month.is_none() && self.reported_days().await?.contains(&refresh_on) {
+            WITHOUT_LONGER_PERIOD
+        } else {
+            Columns::All
         };
         let written = self.lake.upsert(&SILVER_COPILOT_USAGE, columns, rows).await?;
         findings.counts.stored += written.inserted + written.updated;
@@ -192,29 +168,57 @@ impl Collection<'_> {
         period: Period,
         findings: &mut Findings,
     ) -> Result<Result<UsageReport, ApiError>, PipelineError> {
-        let mut report = match self.graph.copilot_usage(period, self.invocation.deadline).await {
-            Ok(report) => report,
-            Err(error) => {
-                self.keep_refused(usage_source(period)).await?;
-                return Ok(Err(error));
-            }
-        };
-        let bodies = std::mem::take(&mut report.bodies);
-        self.keep(usage_source(period), report.form, bodies).await?;
-        if report.form != ReportForm::CsvV2 {
+        let answer = self.graph.copilot_usage(period, self.invocation.deadline).await;
+        let report = self.take_in(usage_source(period), answer, findings).await?;
+        if report.as_ref().is_ok_and(|report| report.form != ReportForm::CsvV2) {
             findings.notes.push(
                 "Microsoft did not give version 2 of the usage report; prompts and active days are missing".to_owned(),
             );
         }
-        self.set_aside(
-            usage_source(period),
-            std::mem::take(&mut report.rows.rejected),
-            findings,
+        Ok(report)
+    }
+
+    /// Keeps the bytes of a report, understood or not, sets its odd rows aside, and refuses one without names.
+    async fn take_in<T>(
+        &self,
+        source: &'static str,
+        answer: Result<Report<T>, ApiError>,
+        findings: &mut Findings,
+    ) -> Result<Result<Report<T>, ApiError>, PipelineError> {
+        let mut bronze = self.bronze(source);
+        let mut report = match answer {
+            Ok(report) => report,
+            Err(error) => {
+                self.keep_refused(&mut bronze).await?;
+                return Ok(Err(error));
+            }
+        };
+        let form = match report.form {
+            ReportForm::CsvV2 | ReportForm::CsvV1 => Form::Csv,
+            ReportForm::BetaJson => Form::Json,
+        };
+        for body in std::mem::take(&mut report.bodies) {
+            bronze.keep(form, &body).await?;
+        }
+        let rejected = std::mem::take(&mut report.rows.rejected);
+        findings.rejected.extend(
+            rejected
+                .into_iter()
+                .map(|row| RejectedRecord::new(source, self.day, row.rule, row.reason, row.record)),
         );
         if report.rows.concealed {
             return Ok(Err(ApiError::Concealed));
         }
         Ok(Ok(report))
+    }
+
+    /// Keeps the bytes of an answer that was not understood.
+    pub(super) async fn keep_refused(&self, bronze: &mut Bronze<'_>) -> Result<(), PipelineError> {
+        if let Some(body) = self.graph.take_refused_body() {
+            let is_json = body.trim_ascii_start().starts_with(b"{");
+            bronze.keep(if is_json { Form::Json } else { Form::Csv }, &body).await?;
+        }
+        Ok(())
     }
 
     /// Reads and stores who was active in Microsoft 365 at all, of the day the usage report tells of.
@@ -236,10 +240,9 @@ impl Collection<'_> {
         let (kind, report) = match self.activity_of(ActivityOf::Day(day), findings).await? {
             Ok(report) if report.rows.refresh_on.is_some() => ("day", Ok(report)),
             // No data yet, or a day too long ago.
-            Ok(_) | Err(ApiError::NotAvailable { .. }) => (
-                "last_7_days",
-                self.activity_of(ActivityOf::LastSevenDays, findings).await?,
-            ),
+            Ok(_) | Err(ApiError::NotAvailable { .. }) => {
+                (FALLBACK, self.activity_of(ActivityOf::LastSevenDays, findings).await?)
+            }
             Err(error) => ("day", Err(error)),
         };
         let report = match report {
@@ -291,70 +294,26 @@ impl Collection<'_> {
         which: ActivityOf,
         findings: &mut Findings,
     ) -> Result<Result<ActivityReport, ApiError>, PipelineError> {
-        let mut report = match self.graph.active_users(which, self.invocation.deadline).await {
-            Ok(report) => report,
-            Err(error) => {
-                self.keep_refused(activity_source(which)).await?;
-                return Ok(Err(error));
-            }
-        };
-        let bodies = std::mem::take(&mut report.bodies);
-        self.keep(activity_source(which), report.form, bodies).await?;
-        self.set_aside(
-            activity_source(which),
-            std::mem::take(&mut report.rows.rejected),
-            findings,
-        );
-        if report.rows.concealed {
-            return Ok(Err(ApiError::Concealed));
-        }
-        Ok(Ok(report))
+        let answer = self.graph.active_users(which, self.invocation.deadline).await;
+        self.take_in(activity_source(which), answer, findings).await
     }
 
-    async fn keep(&self, source: &'static str, form: ReportForm, bodies: Vec<Bytes>) -> Result<(), PipelineError> {
-        let form = match form {
-            ReportForm::CsvV2 | ReportForm::CsvV1 => Form::Csv,
-            ReportForm::BetaJson => Form::Json,
-        };
-        let mut bronze = self.bronze(source);
-        for body in bodies {
-            bronze.keep(form, &body).await?;
-        }
-        Ok(())
-    }
-
-    /// Keeps the bytes of an answer that was not understood.
-    pub(super) async fn keep_refused(&self, source: &'static str) -> Result<(), PipelineError> {
-        if let Some(body) = self.graph.take_refused_body() {
-            let is_json = body.trim_ascii_start().starts_with(b"{");
-            let form = if is_json { Form::Json } else { Form::Csv };
-            self.bronze(source).keep(form, &body).await?;
-        }
-        Ok(())
-    }
-
-    fn set_aside(&self, source: &'static str, rows: Vec<RejectedRow>, findings: &mut Findings) {
-        let rejected = rows
-            .into_iter()
-            .map(|row| RejectedRecord::new(source, self.day, row.rule, row.reason, row.record));
-        findings.rejected.extend(rejected);
+    /// The days up to which the usage reports in silver tell.
+    pub(super) async fn reported_days(&self) -> Result<Vec<Date>, PipelineError> {
+        let lake = self.lake.tables();
+        Ok(lake.partition_dates(&SILVER_COPILOT_USAGE, "report_refresh_on").await?)
     }
 
     /// How old the newest report is that the day can rest on, and whether that is too old.
-    pub(super) async fn judge_freshness(&self, people: &People, findings: &mut Findings) -> Result<(), PipelineError> {
-        let reports = self
-            .lake
-            .tables()
-            .partition_dates(&SILVER_COPILOT_USAGE, "report_refresh_on")
-            .await?;
-        let newest = reports.into_iter().filter(|on| *on <= self.day).max();
+    pub(super) fn judge_freshness(&self, reported: &[Date], people: &People, findings: &mut Findings) {
+        let newest = reported.iter().copied().filter(|on| *on <= self.day).max();
         let Some(newest) = newest else {
             if findings.missing.is_empty() && people.held > 0 {
                 findings
                     .missing
                     .push(format!("no usage report tells of {} or a day before", self.day));
             }
-            return Ok(());
+            return;
         };
         let age = report_age(newest, self.day);
         findings.report_age = Some(age);
@@ -378,7 +337,6 @@ impl Collection<'_> {
                 self.day
             ),
         ));
-        Ok(())
     }
 }
 

@@ -137,17 +137,7 @@ impl Scoring<'_> {
     async fn offer(&self, past_due: bool, findings: &mut Findings) -> Result<Outcome, PipelineError> {
         let files = self.ports.files;
         let watermark = watermark::read(files, FUNCTION).await?;
-        let mut outcome = Outcome {
-            function: FUNCTION,
-            status: Status::NothingToDo,
-            window: Window::of_day(self.day),
-            counts: Counts::default(),
-            watermark,
-            stopped_early: None,
-            past_due,
-            in_doubt: None,
-            notes: Vec::new(),
-        };
+        let mut outcome = Outcome::of_nothing(FUNCTION, Window::of_day(self.day), watermark, past_due);
         if self.ports.clock.now() < outcome.window.from {
             return Err(PipelineError::Future(outcome.window.from));
         }
@@ -177,9 +167,10 @@ impl Scoring<'_> {
             outcome.status = Status::Incomplete;
         }
         outcome.counts = findings.counts;
-        let mut reasons = std::mem::take(&mut findings.missing).into_iter();
-        outcome.stopped_early = reasons.next();
-        outcome.notes = [std::mem::take(&mut findings.notes), reasons.collect()].concat();
+        outcome.tell(
+            std::mem::take(&mut findings.missing),
+            std::mem::take(&mut findings.notes),
+        );
         Ok(outcome)
     }
 

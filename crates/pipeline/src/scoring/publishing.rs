@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan};
 use serde_json::{Map, Value, json};
 use uptake_domain::calendar::start_of;
 use uptake_domain::license_figures::{LicenseFigures, LicenseSummary, ScoredLicense};
@@ -14,11 +14,8 @@ use super::scored_day::{self, ScoredDay};
 use super::{FUNCTION, Findings, STREAM, Scoring};
 use crate::outcome::PipelineError;
 use crate::people::People;
-use crate::ports::LogEvent;
+use crate::ports::{LogEvent, TAKEN_FOR};
 
-/// CloudWatch takes metrics and log events up to two weeks old (`PutMetricData` and `PutLogEvents` references, read
-/// 2026-11-22); an hour less, because it looks when they arrive.
-const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(14 * 24 - 1);
 /// How far back a department that is gone is remembered, so that it ends with a zero.
 const REMEMBERED_FOR_DAYS: i32 = 14;
 

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uptake_domain::known_user::KnownUser;
-use uptake_domain::usage_score::{LicenseRules, RUBRIC_VERSION, ScoreInputs};
+use uptake_domain::usage_score::{LicenseRules, RUBRIC_VERSION, ScoreInputs, is_in_window};
 
 /// One person on one day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,8 +85,7 @@ impl ScoreRow {
 
     /// Whether there was any use in the window.
     pub(super) fn is_active(&self) -> bool {
-        self.days_since_last_activity
-            .is_some_and(|days| days < i64::from(uptake_domain::usage_score::WINDOW_DAYS))
+        self.last_activity_on.is_some_and(|on| is_in_window(on, self.as_of_on))
     }
 
     /// Whether the flags follow from the score and the days held.

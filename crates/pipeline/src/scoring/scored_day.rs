@@ -7,6 +7,7 @@ use uptake_domain::usage_score::LicenseRules;
 
 use crate::outcome::PipelineError;
 use crate::ports::Files;
+use crate::state::Daily;
 
 /// The record of a scored day. It is written last: what it names is there, and its metrics are published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,25 +28,15 @@ pub(crate) struct ScoredDay {
     pub(crate) invocation_id: String,
 }
 
-const PREFIX: &str = "state/scoring/days/";
-
-fn key(day: Date) -> String {
-    format!("{PREFIX}{day}.json")
-}
+const DAYS: Daily = Daily("state/scoring/days/");
 
 /// The record of a day, if it is scored.
 pub(crate) async fn read(files: &dyn Files, day: Date) -> Result<Option<ScoredDay>, PipelineError> {
-    let key = key(day);
-    let Some(file) = files.read(&key).await? else {
-        return Ok(None);
-    };
-    let record = serde_json::from_slice(&file.bytes).map_err(|error| PipelineError::state(&key, error))?;
-    Ok(Some(record))
+    DAYS.read(files, day).await
 }
 
 pub(super) async fn write(files: &dyn Files, record: &ScoredDay) -> Result<(), PipelineError> {
-    let bytes = serde_json::json!(record).to_string();
-    Ok(files.write(&key(record.day), bytes.into()).await?)
+    DAYS.write(files, record.day, record).await
 }
 
 /// The newest scored day in `[from, to]`.
@@ -54,15 +45,9 @@ pub(crate) async fn newest_between(
     from: Date,
     to: Date,
 ) -> Result<Option<ScoredDay>, PipelineError> {
-    let keys = files.list(PREFIX).await?;
-    match keys.iter().rev().find(|stored| (key(from)..=key(to)).contains(*stored)) {
-        Some(stored) => {
-            let day = stored.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(".json"));
-            match day.and_then(|day| day.parse().ok()) {
-                Some(day) => read(files, day).await,
-                None => Ok(None),
-            }
-        }
+    let days = DAYS.days(files).await?;
+    match days.into_iter().rfind(|day| (from..=to).contains(day)) {
+        Some(day) => read(files, day).await,
         None => Ok(None),
     }
 }

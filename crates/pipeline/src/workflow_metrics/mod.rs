@@ -27,7 +27,7 @@ use uptake_upstream::http::SIDE_BY_SIDE;
 
 use crate::config::WorkflowMetricsConfig;
 use crate::dry_run::{self, ReadOnly, Silent};
-use crate::outcome::{Counts, Outcome, PipelineError, Status};
+use crate::outcome::{Outcome, PipelineError, Status};
 use crate::ports::{Logs, Ports};
 use crate::quarantine::{self, Quarantined};
 use crate::telemetry;
@@ -219,17 +219,12 @@ impl Collection<'_> {
 
     async fn offer(&self, past_due: bool, figures: &mut Figures) -> Result<Outcome, PipelineError> {
         let window = self.window;
-        let mut outcome = Outcome {
-            function: FUNCTION,
-            status: Status::NothingToDo,
+        let mut outcome = Outcome::of_nothing(
+            FUNCTION,
             window,
-            counts: Counts::default(),
-            watermark: watermark::read(self.ports.files, FUNCTION).await?,
-            stopped_early: None,
+            watermark::read(self.ports.files, FUNCTION).await?,
             past_due,
-            in_doubt: None,
-            notes: Vec::new(),
-        };
+        );
         // An hour that is not over has no figures yet. What is asked for again is read to where everything else is, so
         // that no gap is left between the two.
         let asked_to = outcome.watermark.filter(|_| self.trigger.replace);

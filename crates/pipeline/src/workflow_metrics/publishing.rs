@@ -13,11 +13,7 @@ use super::ledger::{self, Marks};
 use super::{FUNCTION, STREAM};
 use crate::config::WorkflowMetricsConfig;
 use crate::outcome::PipelineError;
-use crate::ports::{LogEvent, Logs, Ports, RejectedEvents};
-
-/// CloudWatch takes metrics and log events up to two weeks old (`PutMetricData` and `PutLogEvents` references, read
-/// 2026-11-22); an hour less, because it looks when they arrive.
-pub(super) const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(14 * 24 - 1);
+use crate::ports::{LogEvent, Logs, Ports, RejectedEvents, TAKEN_FOR};
 
 /// What publishing needs to know beside the ledger.
 pub(super) struct Publisher<'a> {

@@ -142,27 +142,22 @@ pub struct RejectedRow {
     pub record: String,
 }
 
-/// The Copilot usage report.
+/// A report.
 #[derive(Clone, Debug)]
-pub struct UsageReport {
+pub struct Report<T> {
     /// As received, in order: one CSV, or the pages of JSON.
     pub bodies: Vec<Bytes>,
     /// In which form it came.
     pub form: ReportForm,
     /// Its rows.
-    pub rows: DecodedRows<UsageRecord>,
+    pub rows: DecodedRows<T>,
 }
 
+/// The Copilot usage report.
+pub type UsageReport = Report<UsageRecord>;
+
 /// The Microsoft 365 active-user report.
-#[derive(Clone, Debug)]
-pub struct ActivityReport {
-    /// As received, in order: one CSV, or the pages of JSON.
-    pub bodies: Vec<Bytes>,
-    /// In which form it came.
-    pub form: ReportForm,
-    /// Its rows.
-    pub rows: DecodedRows<WorkloadActivity>,
-}
+pub type ActivityReport = Report<WorkloadActivity>;
 
 /// A form of a report, and where it is to be had.
 struct Form {
@@ -172,7 +167,7 @@ struct Form {
 }
 
 /// A report that came.
-struct Report<T> {
+struct Received<T> {
     bodies: Vec<Bytes>,
     layout: Layout,
     rows: Rows<T>,
@@ -268,7 +263,7 @@ impl Graph {
         forms: &[Form],
         deadline: Deadline,
         decode: impl Fn(&Fields<'_>) -> Result<T, Fault>,
-    ) -> Result<Report<T>, ApiError> {
+    ) -> Result<Received<T>, ApiError> {
         for form in forms {
             let path: Vec<&str> = form.path.iter().map(String::as_str).collect();
             let mut url = self.at(&path);
@@ -295,8 +290,8 @@ impl Graph {
         (bytes, body): (Bytes, Body<T>),
         deadline: Deadline,
         decode: &impl Fn(&Fields<'_>) -> Result<T, Fault>,
-    ) -> Result<Report<T>, ApiError> {
-        let mut report = Report {
+    ) -> Result<Received<T>, ApiError> {
+        let mut report = Received {
             bodies: vec![bytes],
             layout: body.layout,
             rows: body.rows,
