@@ -110,17 +110,35 @@ impl Tenant {
     )]
     pub(crate) async fn collect_usage(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
         let config = self.config(|environment| environment.m365_usage());
+        let microsoft = &config.microsoft;
         let principal = Principal {
-            tenant: config.tenant.resolve(&NoParameters).await.unwrap().expose(),
-            client_id: config.client_id.resolve(&NoParameters).await.unwrap().expose(),
-            client_secret: config.client_secret.resolve(&NoParameters).await.unwrap(),
+            tenant: microsoft.tenant.resolve(&NoParameters).await.unwrap().expose(),
+            client_id: microsoft.client_id.resolve(&NoParameters).await.unwrap().expose(),
+            client_secret: microsoft.client_secret.resolve(&NoParameters).await.unwrap(),
         };
         let patience = Patience { tries: 6, ..PATIENCE };
         let clock = Arc::new(SystemClock);
-        let graph = Graph::new(config.login.clone(), config.graph.clone(), principal, clock, patience).unwrap();
+        let exclusions = config.exclusions.connect(&NoParameters, clock.clone()).await?;
+        let graph = Graph::new(
+            microsoft.login.clone(),
+            microsoft.graph.clone(),
+            principal,
+            clock,
+            patience,
+        )
+        .unwrap();
         let clock = Standing(trigger.scheduled_time);
         let ports = self.ports(&clock);
-        m365_usage::collect(&graph, &self.lake(), &config, ports, trigger, &invocation()).await
+        m365_usage::collect(
+            &graph,
+            &self.lake(),
+            &config,
+            &exclusions,
+            ports,
+            trigger,
+            &invocation(),
+        )
+        .await
     }
 
     /// `scoring` as the scheduler would start it on a day.
@@ -143,9 +161,19 @@ impl Tenant {
     )]
     pub(crate) async fn score(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
         let config = self.config(|environment| environment.scoring());
+        let exclusions = config.exclusions.connect(&NoParameters, Arc::new(SystemClock)).await?;
         let clock = Standing(trigger.scheduled_time);
         let ports = self.ports(&clock);
-        scoring::score(&self.lake(), &config, ports, &self.folder, trigger, &invocation()).await
+        scoring::score(
+            &self.lake(),
+            &config,
+            &exclusions,
+            ports,
+            &self.folder,
+            trigger,
+            &invocation(),
+        )
+        .await
     }
 
     pub(crate) fn ports<'a>(&'a self, clock: &'a Standing) -> Ports<'a> {

@@ -38,11 +38,10 @@ pub(crate) async fn execute(what: &Lake, get: &dyn Fn(&str) -> Option<String>) -
 }
 
 async fn list(folder: &Folder, as_json: bool) -> anyhow::Result<()> {
-    let lake = folder.lake()?;
     let mut rows = Vec::new();
     let mut objects = Vec::new();
-    for table in tables::ALL {
-        let state = lake.describe(table).await?;
+    for table in tables::all() {
+        let state = folder.lake_of(table)?.describe(table).await?;
         rows.push((
             table.name.to_owned(),
             match &state {
@@ -81,7 +80,7 @@ async fn show(
     most: usize,
     as_json: bool,
 ) -> anyhow::Result<()> {
-    let lake = folder.lake()?;
+    let lake = folder.lake_of(table)?;
     if lake.describe(table).await?.is_none() {
         bail!("{} is not there yet: no function has written it", table.name);
     }

@@ -66,6 +66,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 /// The folder that the environment names, for commands that need nothing else of it.
 fn store(get: &dyn Fn(&str) -> Option<String>) -> Result<folder::Folder, ConfigFaults> {
     let mut environment = Environment::new(Face::CommandLine, get);
-    let root = environment.folder();
-    environment.finish(root).map(folder::Folder::new)
+    let folder = environment.folder().and_then(|root| {
+        let engagement = environment.engagement_folder(&root)?;
+        Some(folder::Folder::new(root).with_engagement(engagement))
+    });
+    environment.finish(folder)
 }

@@ -220,9 +220,12 @@ impl Job<'_> {
         let (root, config) = (environment.folder(), environment.m365_usage());
         let (root, config) = environment.finish(root.zip(config))?;
         let folder = Folder::new(root);
-        let graph = config.connect(&NoParameters, Arc::new(SystemClock)).await?;
+        let clock = Arc::new(SystemClock);
+        let graph = config.microsoft.connect(&NoParameters, clock.clone()).await?;
+        let exclusions = config.exclusions.connect(&NoParameters, clock).await?;
         let (lake, ports) = (folder.lake()?, self.ports(&folder));
-        let outcome = m365_usage::collect(&graph, &lake, &config, ports, &self.trigger, &invocation()).await?;
+        let (trigger, invocation) = (&self.trigger, invocation());
+        let outcome = m365_usage::collect(&graph, &lake, &config, &exclusions, ports, trigger, &invocation).await?;
         Ok(outcome)
     }
 
@@ -231,8 +234,10 @@ impl Job<'_> {
         let (root, config) = (environment.folder(), environment.scoring());
         let (root, config) = environment.finish(root.zip(config))?;
         let folder = Folder::new(root);
+        let exclusions = config.exclusions.connect(&NoParameters, Arc::new(SystemClock)).await?;
         let (lake, ports) = (folder.lake()?, self.ports(&folder));
-        let outcome = scoring::score(&lake, &config, ports, &folder, &self.trigger, &invocation()).await?;
+        let (trigger, invocation) = (&self.trigger, invocation());
+        let outcome = scoring::score(&lake, &config, &exclusions, ports, &folder, trigger, &invocation).await?;
         Ok(outcome)
     }
 

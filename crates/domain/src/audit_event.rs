@@ -68,6 +68,8 @@ pub fn app_of<'a>(
         "m365admincenter" => return "admin_center".to_owned(),
         "oaiautomationagent" => return "copilot_action".to_owned(),
         "copilot studio" => return "copilot_studio".to_owned(),
+        // The name of the overall figure is no app's.
+        "all" => return UNKNOWN.to_owned(),
         _ => return name,
     };
     app.as_str().to_owned()
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn hosts_stand_for_apps_and_unknown_ones_for_themselves() {
-        let cases: [(&str, Option<&str>, &[&str], &str); 18] = [
+        let cases: [(&str, Option<&str>, &[&str], &str); 19] = [
             ("Word", None, &["docx"], "word"),
             ("OutlookSidepane", None, &[], "outlook"),
             ("Microsoft Teams", None, &[], "teams"),
@@ -98,6 +100,7 @@ mod tests {
             ("Forms", None, &[], "forms"),
             ("SomethingNew", None, &[], "somethingnew"),
             (" ", None, &[], "unknown"),
+            ("All", None, &[], "unknown"),
         ];
         for (host, agent, contexts, app) in cases {
             assert_eq!(app_of(Some(host), agent, contexts.iter().copied()), app, "{host}");

@@ -19,6 +19,8 @@ pub const MOST_VALUES: usize = 150;
 pub enum Namespace {
     /// `Uptake/Copilot`: GitHub Copilot seats.
     Copilot,
+    /// `Uptake/Engagement`: how Microsoft 365 Copilot is taken up, day by day.
+    Engagement,
     /// `Uptake/M365`: Microsoft 365 Copilot licences.
     M365,
     /// `Uptake/Pipeline`: how Uptake itself is doing.
@@ -32,6 +34,7 @@ impl Namespace {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Copilot => "Uptake/Copilot",
+            Self::Engagement => "Uptake/Engagement",
             Self::M365 => "Uptake/M365",
             Self::Pipeline => "Uptake/Pipeline",
             Self::Workflows => "Uptake/Workflows",
@@ -106,6 +109,8 @@ pub enum Dimension {
     Conclusion,
     /// A department of the directory.
     Department,
+    /// An app with Copilot in it, as tables name it.
+    App,
 }
 
 impl Dimension {
@@ -118,6 +123,7 @@ impl Dimension {
             Self::Repository => "Repository",
             Self::Conclusion => "Conclusion",
             Self::Department => "Department",
+            Self::App => "App",
         }
     }
 }
@@ -249,6 +255,7 @@ const BY_TEAM_AND_REPOSITORY: &[&[Dimension]] = &[&[], &[Dimension::Team], &[Dim
 const BY_REPOSITORY: &[&[Dimension]] = &[&[Dimension::Repository]];
 /// The dimension sets of a metric of Microsoft 365 licences.
 const BY_DEPARTMENT: &[&[Dimension]] = &[&[], &[Dimension::Department]];
+const BY_APP: &[&[Dimension]] = &[&[], &[Dimension::App]];
 /// The dimension set of a metric about Uptake itself.
 const BY_FUNCTION: &[&[Dimension]] = &[&[Dimension::Function]];
 
@@ -305,6 +312,24 @@ const fn licenses(name: &'static str, description: &'static str) -> MetricSpec {
         unit: Unit::Count,
         statistic: Statistic::Maximum,
         dimensions: BY_DEPARTMENT,
+        period_seconds: DAILY,
+        description,
+        internal: false,
+    }
+}
+
+/// A daily count of people or interactions, which grows for some days as late data arrives.
+const fn engagement(
+    name: &'static str,
+    dimensions: &'static [&'static [Dimension]],
+    description: &'static str,
+) -> MetricSpec {
+    MetricSpec {
+        namespace: Namespace::Engagement,
+        name,
+        unit: Unit::Count,
+        statistic: Statistic::Maximum,
+        dimensions,
         period_seconds: DAILY,
         description,
         internal: false,
@@ -629,6 +654,58 @@ pub static CONCEALED_NAMES: MetricSpec = pipeline(
     Statistic::Maximum,
     "1 when the tenant conceals names in its usage reports, so that nothing can be collected until an administrator shows them; else 0.",
 );
+/// People who use Copilot.
+pub static ACTIVE_SUBJECTS: MetricSpec = engagement(
+    "ActiveSubjects",
+    BY_APP,
+    "People with any Copilot use on the day, by audit log or usage report. Grows for up to a week as late data arrives; excluded people never count.",
+);
+/// How much they use it.
+pub static INTERACTIONS: MetricSpec = engagement(
+    "Interactions",
+    BY_APP,
+    "Interactions with Copilot on the day that the audit log told of. Grows as `ActiveSubjects` does.",
+);
+/// How much of that is with agents.
+pub static AGENT_INTERACTIONS: MetricSpec = engagement(
+    "AgentInteractions",
+    BY_APP,
+    "Those of the day's interactions that were with an agent.",
+);
+/// People with a habit.
+pub static STREAKS_OF_5_DAYS: MetricSpec = engagement(
+    "StreaksOf5Days",
+    BY_APP,
+    "People whose streak of active days had reached 5 or more at the end of the day, weekends and absences left out.",
+);
+/// Hints that were taken.
+pub static NOTIFICATIONS_ACCEPTED: MetricSpec = pipeline(
+    "NotificationsAccepted",
+    Unit::Count,
+    Statistic::Maximum,
+    "Notifications of new audit content that the webhook took and handed on since it last said so, at most once a minute.",
+);
+/// Requests that were none.
+pub static NOTIFICATIONS_REFUSED: MetricSpec = pipeline(
+    "NotificationsRefused",
+    Unit::Count,
+    Statistic::Maximum,
+    "Requests to the webhook that were not Microsoft's, or not understood, since it last said so, at most once a minute.",
+);
+/// Whether engagement stands still.
+pub static ROTATION_PAUSED: MetricSpec = pipeline(
+    "RotationPaused",
+    Unit::Count,
+    Statistic::Maximum,
+    "1 while a key rotation that was prepared and not confirmed keeps engagement paused, else 0.",
+);
+/// Audit content that was lost.
+pub static CONTENT_LOST: MetricSpec = pipeline(
+    "ContentLost",
+    Unit::Count,
+    Statistic::Maximum,
+    "Blobs of audit content that had expired before they were read: their events are missing until a backfill brings them.",
+);
 /// Checks that did not pass.
 pub static CHECKS_FAILED: MetricSpec = pipeline(
     "ChecksFailed",
@@ -645,6 +722,10 @@ pub static ALL: &[&MetricSpec] = &[
     &SEATS_IDLE,
     &SEATS_NEVER_USED,
     &SEATS_PENDING_CANCELLATION,
+    &ACTIVE_SUBJECTS,
+    &AGENT_INTERACTIONS,
+    &INTERACTIONS,
+    &STREAKS_OF_5_DAYS,
     &IDLE_LICENSE_COST,
     &LICENSES,
     &LICENSES_ACTIVE,
@@ -658,12 +739,16 @@ pub static ALL: &[&MetricSpec] = &[
     &COLLECTIONS_COMPLETED,
     &COLLECTIONS_INCOMPLETE,
     &CONCEALED_NAMES,
+    &CONTENT_LOST,
     &LOG_EVENTS_REJECTED,
     &MAILS_IN_DOUBT,
     &MAILS_REFUSED,
     &MAILS_SENT,
+    &NOTIFICATIONS_ACCEPTED,
+    &NOTIFICATIONS_REFUSED,
     &RATE_BUDGET_LEFT,
     &RECORDS_QUARANTINED,
+    &ROTATION_PAUSED,
     &STALE_REPORTS,
     &TRIGGERS_PAST_DUE,
     &UPSTREAM_REQUESTS,

@@ -15,6 +15,9 @@ pub struct KnownUser {
     pub upn: String,
     /// Names before that one, oldest first: reports are days old and still have them.
     pub former_upns: Vec<String>,
+    /// The first name that the account was seen with, which it may have taken up again since; rows of before this was
+    /// kept have none.
+    pub first_upn: Option<String>,
     /// The name shown to people, as last seen.
     pub display_name: Option<String>,
     /// The mail address, as last seen.
@@ -52,6 +55,7 @@ impl KnownUser {
             user_id: user.id.clone(),
             upn: user.upn.clone(),
             former_upns,
+            first_upn: Some(stored.map_or(&*user.upn, Self::first_name).to_owned()),
             display_name: user.display_name.clone(),
             mail: user.mail.clone(),
             department: user.department.clone(),
@@ -64,6 +68,12 @@ impl KnownUser {
             first_seen_on: stored.map_or(day, |stored| stored.first_seen_on),
             last_seen_on: day,
         }
+    }
+
+    /// The first name that the account was seen with.
+    pub fn first_name(&self) -> &str {
+        let first = self.first_upn.as_ref().or(self.former_upns.first());
+        first.unwrap_or(&self.upn)
     }
 
     /// What is known after a whole reading of `day` did not show the account.
@@ -119,6 +129,18 @@ pub(crate) mod tests {
             ["married@x"],
             "back to the first one"
         );
+        let back = named(Some(&married), "maiden@x", 3);
+        let third = named(Some(&back), "third@x", 4);
+        assert_eq!(
+            [&married, &back, &third].map(KnownUser::first_name),
+            ["maiden@x"; 3],
+            "the first name stays the first"
+        );
+        let of_before = KnownUser {
+            first_upn: None,
+            ..third
+        };
+        assert_eq!(of_before.first_name(), "married@x", "as far as it was remembered");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Sizes {
     pub editors: u32,
     /// Departments.
     pub departments: u32,
+    /// Apps with Copilot in them.
+    pub apps: u32,
     /// Uptake's functions.
     pub functions: u32,
 }
@@ -33,6 +35,7 @@ impl Sizes {
             Dimension::Editor => self.editors,
             Dimension::Function => self.functions,
             Dimension::Department => self.departments,
+            Dimension::App => self.apps,
             Dimension::Conclusion => u32::try_from(CONCLUSIONS.len()).unwrap_or(u32::MAX),
         }
     }
@@ -72,6 +75,7 @@ mod tests {
         repositories: 300,
         editors: 6,
         departments: 20,
+        apps: 12,
         functions: 5,
     };
 

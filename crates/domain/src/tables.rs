@@ -19,7 +19,7 @@ pub struct Table {
 }
 
 /// A column.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Its name.
     pub name: &'static str,
@@ -92,6 +92,11 @@ pub static SILVER_USERS: Table = Table {
             "former_upns",
             Kind::Texts,
             "Names before that one, oldest first: reports are days old and still have them.",
+        ),
+        column(
+            "first_upn",
+            Kind::Text,
+            "The first name the account was seen with: engagement knows the person by it.",
         ),
         column("display_name", Kind::Text, "Name shown to people, as last seen."),
         column("mail", Kind::Text, "Mail address, as last seen."),
@@ -262,13 +267,70 @@ pub static SILVER_M365_ACTIVITY: Table = Table {
     ],
 };
 
+/// Interactions with Copilot, as the audit log tells of them.
+pub static SILVER_AUDIT_EVENTS: Table = Table {
+    name: "silver_audit_events",
+    key: &["event_on", "event_id"],
+    partitioned_by: &["event_on"],
+    description: "One row for every interaction that the audit log tells of, whoever had it. Rows are only inserted; the same event from another \
+                  blob, source or collection is the row that is there.",
+    written_by: &["audit-events"],
+    columns: AUDIT_EVENT_COLUMNS,
+};
+
+const AUDIT_EVENT_COLUMNS: &[Column] = &[
+    column("event_id", Kind::Text, "Microsoft's id of the audit record."),
+    column("event_at", Kind::Instant, "When it happened."),
+    column("event_on", Kind::Date, "The day of `event_at`."),
+    column(
+        "upn",
+        Kind::Text,
+        "User principal name as the record has it, lower case.",
+    ),
+    column(
+        "user_key",
+        Kind::Text,
+        "The record's other name of the person: an object id or an older kind of id.",
+    ),
+    column("operation", Kind::Text, "What was done, in Microsoft's word."),
+    column(
+        "record_type",
+        Kind::Integer,
+        "Microsoft's number of the kind of record.",
+    ),
+    column(
+        "app",
+        Kind::Text,
+        "The app: one of the eight of the usage reports, or another by name (docs/GLOSSARY.md).",
+    ),
+    column("app_host", Kind::Text, "The app as the record names it."),
+    column("agent_id", Kind::Text, "The agent that was talked to; null for none."),
+    column("agent_name", Kind::Text, "Its name."),
+    column(
+        "prompts",
+        Kind::Integer,
+        "Prompts in it; 0 where the record holds answers only.",
+    ),
+    column("web_search", Kind::Boolean, "Whether the web was searched for it."),
+    column(
+        "user_id",
+        Kind::Text,
+        "The person, where the directory knew one of the two names when the row was written.",
+    ),
+    column(
+        "details",
+        Kind::Text,
+        "Contexts, resources and models as JSON. Never what was asked or answered.",
+    ),
+];
+
 /// What could not be understood.
 pub static SILVER_REJECTED: Table = Table {
     name: "silver_rejected",
     key: &["source", "rejected_on", "record_id"],
     partitioned_by: &["source", "rejected_on"],
     description: "One row for every record that failed a schema or null check. The record is kept as it came.",
-    written_by: &["m365-usage"],
+    written_by: &["audit-events", "m365-usage"],
     columns: &[
         column("source", Kind::Text, "What it came from, as in `bronze/<source>`."),
         column("rejected_on", Kind::Date, "The day it was collected for."),
@@ -481,13 +543,60 @@ pub static GOLD_COPILOT_SEATS: Table = Table {
     ],
 };
 
+/// The same, for people who ask about departments.
+pub static GOLD_AUDIT_EVENTS: Table = Table {
+    name: "gold_copilot_audit_events",
+    key: &["event_on", "event_id"],
+    partitioned_by: &["event_on"],
+    description: "The rows of `silver_audit_events`, each with the department that the person was in when it was written.",
+    written_by: &["audit-events"],
+    columns: GOLD_AUDIT_EVENT_COLUMNS,
+};
+
+const GOLD_AUDIT_EVENT_COLUMNS: &[Column] = &{
+    let mut columns = [AUDIT_EVENT_COLUMNS[0]; AUDIT_EVENT_COLUMNS.len() + 1];
+    let mut at = 0;
+    while at < AUDIT_EVENT_COLUMNS.len() {
+        columns[at] = AUDIT_EVENT_COLUMNS[at];
+        at += 1;
+    }
+    columns[at] = column(
+        "department",
+        Kind::Text,
+        "Department, as known when the row was written.",
+    );
+    columns
+};
+
+/// Interactions by person, day and app.
+pub static GOLD_AUDIT_SUMMARY: Table = Table {
+    name: "gold_copilot_audit_summary",
+    key: &["day", "upn", "app"],
+    partitioned_by: &["day"],
+    description: "One row for every person, day and app with an interaction.",
+    written_by: &["audit-events"],
+    columns: &[
+        column(
+            "upn",
+            Kind::Text,
+            "User principal name as the records have it, lower case.",
+        ),
+        column("user_id", Kind::Text, "The person, as in `silver_audit_events`."),
+        column("day", Kind::Date, "The day."),
+        column("app", Kind::Text, "The app."),
+        column("events", Kind::Integer, "Interactions."),
+        column("prompts", Kind::Integer, "Prompts in them."),
+        column("agent_events", Kind::Integer, "Interactions with an agent."),
+    ],
+};
+
 /// How good the data is.
 pub static GOLD_DQ_RESULTS: Table = Table {
     name: "gold_copilot_dq_results",
     key: &["check_on", "check_id"],
     partitioned_by: &["check_on"],
     description: "One row for every data-quality check of every collection.",
-    written_by: &["m365-usage", "scoring"],
+    written_by: &["audit-events", "m365-usage", "scoring"],
     columns: &[
         column(
             "check_id",
@@ -515,7 +624,7 @@ pub static GOLD_AUDIT_LOG: Table = Table {
     partitioned_by: &["logged_on"],
     description: "One row for every call to an upstream and every write to a table, and for every failure, of the Microsoft functions and of \
                   `copilot-seats`. Only appended to.",
-    written_by: &["copilot-seats", "m365-usage", "scoring"],
+    written_by: &["audit-events", "copilot-seats", "m365-usage", "scoring"],
     columns: &[
         column(
             "log_id",
@@ -543,14 +652,150 @@ pub static GOLD_AUDIT_LOG: Table = Table {
     ],
 };
 
-/// The whole catalogue, sorted by name.
-pub static ALL: &[&Table] = &[
+const SUBJECT: Column = column(
+    "subject",
+    Kind::Text,
+    "Who: the encrypted first user principal name of the account, always the same for one person and key.",
+);
+const KEY_ID: Column = column("key_id", Kind::Text, "The key that made the subject.");
+
+/// The ledger: what engagement is computed from.
+pub static GOLD_ENGAGEMENT_DAILY: Table = Table {
+    name: "gold_engagement_daily",
+    key: &["day", "subject", "app", "agent_id"],
+    partitioned_by: &["day"],
+    description: "One row for every subject, day, app and agent with an interaction, and for every app that a usage report dates to the day; and one \
+                  with the app `all` that says what the day was, for every subject who used Copilot and every licensed one on a decided day.",
+    written_by: &["engagement", "identity-keys"],
+    columns: &[
+        SUBJECT,
+        KEY_ID,
+        column("day", Kind::Date, "The UTC day."),
+        column("app", Kind::Text, "The app, or `all`."),
+        column(
+            "agent_id",
+            Kind::Text,
+            "The agent whose interactions the row counts; empty for those without one, and with `all` for all of them.",
+        ),
+        column(
+            "interactions",
+            Kind::Integer,
+            "Interactions that the audit log told of; 0 where only a usage report tells of use.",
+        ),
+        column("state", Kind::Text, "`active`, `inactive` or `neutral`."),
+    ],
+};
+
+/// Streaks, active days and points.
+pub static GOLD_ENGAGEMENT_TOTALS: Table = Table {
+    name: "gold_engagement_totals",
+    key: &["timeframe", "start_on", "subject", "app"],
+    partitioned_by: &["timeframe", "start_on"],
+    description: "One row for every subject, app and week, month or all time in which the subject used it. Computed from the ledger.",
+    written_by: &["engagement", "identity-keys"],
+    columns: &[
+        SUBJECT,
+        KEY_ID,
+        column("app", Kind::Text, "The app, or `all`."),
+        column("timeframe", Kind::Text, "`week`, `month` or `all_time`."),
+        column(
+            "start_on",
+            Kind::Date,
+            "First day of the stretch; 1970-01-01 for all time.",
+        ),
+        column("active_days", Kind::Integer, "Days with use."),
+        column(
+            "current_streak",
+            Kind::Integer,
+            "Active days since the last inactive one within the stretch.",
+        ),
+        column("best_streak", Kind::Integer, "The longest such streak within it."),
+        column(
+            "interactions",
+            Kind::Integer,
+            "Interactions that the audit log told of.",
+        ),
+        column("points", Kind::Integer, "Points by the rubric (docs/GLOSSARY.md)."),
+        column("rubric_version", Kind::Integer, "Version of that rubric."),
+        column(
+            "last_active_on",
+            Kind::Date,
+            "The last day with use within the stretch.",
+        ),
+    ],
+};
+
+/// Where all time stood at the end of a month.
+pub static GOLD_ENGAGEMENT_CLOSINGS: Table = Table {
+    name: "gold_engagement_closings",
+    key: &["closed_on", "subject", "app", "agent_id"],
+    partitioned_by: &["closed_on"],
+    description: "All time as it stood at the end of a month, so that what follows need not be computed from the beginning.",
+    written_by: &["engagement", "identity-keys"],
+    columns: &[
+        SUBJECT,
+        KEY_ID,
+        column("closed_on", Kind::Date, "Last day that is counted in."),
+        column("app", Kind::Text, "The app, or `all`; empty in rows of an agent."),
+        column(
+            "agent_id",
+            Kind::Text,
+            "The agent, in rows that count its interactions only.",
+        ),
+        column("active_days", Kind::Integer, "Days with use."),
+        column(
+            "current_streak",
+            Kind::Integer,
+            "Active days since the last inactive one.",
+        ),
+        column("best_streak", Kind::Integer, "The longest streak."),
+        column("interactions", Kind::Integer, "Interactions."),
+        column("points", Kind::Integer, "Points."),
+        column("rubric_version", Kind::Integer, "Version of the rubric."),
+        column("last_active_on", Kind::Date, "The last day with use."),
+    ],
+};
+
+/// How much agents are used.
+pub static GOLD_AGENT_TOTALS: Table = Table {
+    name: "gold_agent_totals",
+    key: &["timeframe", "start_on", "agent_id"],
+    partitioned_by: &["timeframe"],
+    description: "One row for every agent and week, month or all time in which it was talked to.",
+    written_by: &["engagement"],
+    columns: &[
+        column("agent_id", Kind::Text, "Microsoft's id of the agent."),
+        column("agent_name", Kind::Text, "Its name, as last seen."),
+        column("timeframe", Kind::Text, "`week`, `month` or `all_time`."),
+        column(
+            "start_on",
+            Kind::Date,
+            "First day of the stretch; 1970-01-01 for all time.",
+        ),
+        column("interactions", Kind::Integer, "Interactions with it."),
+        column("subjects", Kind::Integer, "How many people had them."),
+    ],
+};
+
+/// The tables that lie in `UPTAKE_ENGAGEMENT_STORE`, sorted by name: nobody is named in them.
+pub static ENGAGEMENT: &[&Table] = &[
+    &GOLD_AGENT_TOTALS,
+    &GOLD_ENGAGEMENT_CLOSINGS,
+    &GOLD_ENGAGEMENT_DAILY,
+    &GOLD_ENGAGEMENT_TOTALS,
+];
+
+/// The tables that lie in `UPTAKE_STORE/lake`, sorted by name.
+pub static LAKE: &[&Table] = &[
+    &GOLD_AUDIT_EVENTS,
     &GOLD_AUDIT_LOG,
+    &GOLD_AUDIT_SUMMARY,
     &GOLD_DQ_RESULTS,
     &GOLD_LICENSE_SUMMARY,
     &GOLD_COPILOT_SEATS,
     &GOLD_COPILOT_USAGE,
     &GOLD_USAGE_SCORES,
+    &SILVER_AUDIT_EVENTS,
     &SILVER_COPILOT_USAGE,
     &SILVER_M365_ACTIVITY,
     &SILVER_REJECTED,
@@ -558,9 +803,14 @@ pub static ALL: &[&Table] = &[
     &SILVER_USERS,
 ];
 
+/// The whole catalogue, what is about nobody by name first.
+pub fn all() -> impl Iterator<Item = &'static Table> {
+    ENGAGEMENT.iter().chain(LAKE).copied()
+}
+
 /// The table of a name.
 pub fn find(name: &str) -> Option<&'static Table> {
-    ALL.iter().copied().find(|table| table.name == name)
+    all().find(|table| table.name == name)
 }
 
 #[cfg(test)]
@@ -569,14 +819,16 @@ mod tests {
 
     #[test]
     fn the_catalogue_lists_every_declared_table_once_and_in_order() {
-        let declared = include_str!("tables.rs").matches("\npub static ").count() - 1;
-        assert_eq!(ALL.len(), declared, "add the new table to ALL");
-        assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
+        let declared = include_str!("tables.rs").matches(": Table = Table {").count() - 1;
+        assert_eq!(all().count(), declared, "add the new table to LAKE or ENGAGEMENT");
+        for list in [LAKE, ENGAGEMENT] {
+            assert!(list.is_sorted_by(|a, b| a.name < b.name));
+        }
     }
 
     #[test]
     fn keys_and_partitions_are_columns_and_names_occur_once() {
-        for table in ALL {
+        for table in all() {
             assert!(!table.written_by.is_empty(), "{}: written by nobody", table.name);
             let names: Vec<&str> = table.all_columns().map(|column| column.name).collect();
             for name in table.key.iter().chain(table.partitioned_by) {

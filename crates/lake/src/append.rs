@@ -69,17 +69,12 @@ impl Lake {
             };
             return Ok(if done { repeated } else { fresh });
         }
-        let mut added: Option<Vec<Add>> = None;
         for attempt in 0..ATTEMPTS {
             let opened = self.ready(table).await?;
             if self.is_done(table, &opened, transaction).await? {
                 return Ok(repeated);
             }
-            // The files are good for every attempt.
-            let files = match &added {
-                Some(files) => files.clone(),
-                None => added.insert(self.write_once(table, &opened, &batch).await?).clone(),
-            };
+            let files = self.new_files(table, &opened, &batch).await?;
             // Delta compares the time with the machine's clock to forget old transactions, so it must not be the
             // stamp's, which may be another clock's.
             let now = files.iter().map(|file| file.modification_time).max();
@@ -93,6 +88,7 @@ impl Lake {
                         ..fresh
                     });
                 }
+                // The next attempt writes files of its own: what came first may be a purge, and these are gone.
                 Outcome::Lost => wait(attempt).await,
             }
         }
@@ -110,7 +106,7 @@ impl Lake {
         Ok(version.is_some())
     }
 
-    async fn write_once(
+    async fn new_files(
         &self,
         table: &'static Table,
         opened: &Opened,
@@ -147,7 +143,8 @@ fn stamped(
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-fn operation(table: &Table) -> DeltaOperation {
+/// What the log says the commit was.
+pub(crate) fn operation(table: &Table) -> DeltaOperation {
     let columns: Vec<String> = table.partitioned_by.iter().map(|name| (*name).to_owned()).collect();
     DeltaOperation::Write {
         mode: SaveMode::Append,

@@ -100,6 +100,9 @@ fn is_lost(error: &DeltaTableError) -> bool {
     matches!(
         error,
         DeltaTableError::VersionAlreadyExists(_)
+            // A purge came first, and emptied or deleted the entries of the log on which the commit stood.
+            | DeltaTableError::InvalidVersion(_)
+            | DeltaTableError::InvalidJsonLog { .. }
             | DeltaTableError::Transaction {
                 source: TransactionError::CommitConflict(_)
                     | TransactionError::MaxCommitAttempts(_)

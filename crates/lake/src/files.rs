@@ -1,18 +1,28 @@
 //! Data files: which there are, what is in them, and how they are written.
 
+use std::ops::Range;
+use std::slice;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use deltalake::arrow::array::RecordBatch;
 use deltalake::arrow::datatypes::SchemaRef;
 use deltalake::arrow::error::ArrowError;
 use deltalake::kernel::LogicalFileView;
 use deltalake::logstore::object_store::ObjectStoreExt as _;
+use deltalake::logstore::object_store::path::Path;
+use deltalake::parquet::DecodeResult;
 use deltalake::parquet::arrow::ProjectionMask;
 use deltalake::parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use deltalake::parquet::arrow::push_decoder::ParquetPushDecoderBuilder;
 use deltalake::parquet::basic::{Compression, ZstdLevel};
 use deltalake::parquet::errors::ParquetError;
+use deltalake::parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 use deltalake::parquet::file::properties::WriterProperties;
 use deltalake::parquet::file::reader::ChunkReader;
+use deltalake::parquet::schema::types::SchemaDescriptor;
 use deltalake::writer::RecordBatchWriter;
 use deltalake::{DeltaTableError, ObjectStore};
 use futures::TryStreamExt;
@@ -24,6 +34,9 @@ use crate::{Lake, LakeError};
 
 /// Beyond this level files hardly shrink, but the writing slows down.
 const ZSTD: i32 = 3;
+
+/// So much of a file's end is fetched first. What is where in the file stands there, and a small file is read with it.
+const END: u64 = 64 << 10;
 
 /// A data file that belongs to the table.
 pub(crate) struct DataFile {
@@ -107,13 +120,96 @@ impl Lake {
     }
 }
 
+impl Lake {
+    /// Gives `on_batch` what is in a file, with the columns of `schema`, batch by batch. Only what these columns take of
+    /// the file is fetched, so that a narrow column of a large file needs little memory.
+    pub(crate) async fn read_columns(
+        &self,
+        table: &'static Table,
+        store: &dyn ObjectStore,
+        file: &DataFile,
+        schema: &SchemaRef,
+        mut on_batch: impl FnMut(RecordBatch) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
+        let odd = |_: ParquetError| LakeError::of_arrow(table.name);
+        let path = file.entry.object_store_path();
+        let size = file.bytes();
+        let end = size.saturating_sub(END)..size;
+        let end_bytes = self.fetch(table, store, &path, slice::from_ref(&end)).await?;
+
+        let mut decoder = ParquetMetaDataPushDecoder::try_new(size)
+            .map_err(odd)?
+            .with_page_index_policy(PageIndexPolicy::Skip);
+        decoder.push_ranges(vec![end.clone()], end_bytes.clone()).map_err(odd)?;
+        let contents: ParquetMetaData = loop {
+            match decoder.try_decode().map_err(odd)? {
+                DecodeResult::Data(contents) => break contents,
+                DecodeResult::NeedsData(ranges) => {
+                    let bytes = self.fetch(table, store, &path, &ranges).await?;
+                    decoder.push_ranges(ranges, bytes).map_err(odd)?;
+                }
+                DecodeResult::Finished => return Err(LakeError::of_arrow(table.name)),
+            }
+        };
+
+        let builder = ParquetPushDecoderBuilder::try_new_decoder_with_options(Arc::new(contents), options());
+        let builder = builder.map_err(odd)?;
+        let mask = mask(builder.parquet_schema(), schema);
+        let mut decoder = builder.with_projection(mask).build().map_err(odd)?;
+        decoder.push_ranges(vec![end], end_bytes).map_err(odd)?;
+        let values = file.columns.iter().copied();
+        let values: Vec<_> = values.zip(file.partition.iter().map(Option::as_deref)).collect();
+        loop {
+            match decoder.try_decode().map_err(odd)? {
+                DecodeResult::Data(batch) => {
+                    let batch = conform(&batch, &values, schema).map_err(|_| LakeError::of_arrow(table.name))?;
+                    on_batch(batch)?;
+                }
+                DecodeResult::NeedsData(ranges) => {
+                    let bytes = self.fetch(table, store, &path, &ranges).await?;
+                    decoder.push_ranges(ranges, bytes).map_err(odd)?;
+                }
+                DecodeResult::Finished => return Ok(()),
+            }
+        }
+    }
+
+    async fn fetch(
+        &self,
+        table: &'static Table,
+        store: &dyn ObjectStore,
+        path: &Path,
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Bytes>, LakeError> {
+        let parts = store.get_ranges(path, ranges).await;
+        let parts = parts.map_err(|error| self.store_failed(table, error))?;
+        // A store gives less where the file ends before the range does.
+        let whole = parts.iter().zip(ranges);
+        let mut whole = whole.map(|(part, range)| part.len() as u64 == range.end - range.start);
+        if !whole.all(|whole| whole) {
+            return Err(LakeError::Foreign {
+                table: table.name,
+                reason: "a file is shorter than the log says".to_owned(),
+            });
+        }
+        Ok(parts)
+    }
+}
+
 fn decoder(bytes: impl ChunkReader + 'static, schema: &SchemaRef) -> Result<ParquetRecordBatchReader, ParquetError> {
-    // Others may have told Arrow to read text as views; the types of the table are what counts.
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
-    let wanted = schema.fields().iter().map(|field| field.name().as_str());
-    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options())?;
+    let mask = mask(builder.parquet_schema(), schema);
     builder.with_projection(mask).build()
+}
+
+fn options() -> ArrowReaderOptions {
+    // Others may have told Arrow to read text as views; the types of the table are what counts.
+    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
+}
+
+fn mask(of_file: &SchemaDescriptor, schema: &SchemaRef) -> ProjectionMask {
+    let wanted = schema.fields().iter().map(|field| field.name().as_str());
+    ProjectionMask::columns(of_file, wanted)
 }
 
 /// What writes files for a table. Only its `flush` makes them; only a commit makes them part of the table.

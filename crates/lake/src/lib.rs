@@ -6,9 +6,13 @@ mod error;
 #[cfg(test)]
 mod faults;
 mod files;
+mod fingerprints;
+mod insert;
 mod maintain;
 mod merge;
+mod purge;
 mod replace;
+mod rewrite;
 mod rows;
 mod scan;
 mod schema;
@@ -17,6 +21,7 @@ mod upsert;
 
 pub use error::LakeError;
 pub use maintain::Maintenance;
+pub use rewrite::Rewritten;
 pub use scan::{Filter, TableState};
 pub use store::Lake;
 pub use upsert::{Columns, Stamp, Written};

@@ -9,7 +9,7 @@ use deltalake::logstore::object_store::ObjectStoreExt as _;
 use deltalake::logstore::object_store::path::Path;
 use deltalake::protocol::DeltaOperation;
 use deltalake::writer::DeltaWriter;
-use deltalake::{DeltaTable, ObjectStoreError};
+use deltalake::{DeltaTable, ObjectStore, ObjectStoreError};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -195,21 +195,25 @@ impl Lake {
             .map_err(|error| self.store_failed(table, error))?;
         let count = stale.len() as u64;
         if self.writes {
-            let stale = stream::iter(stale).map(Ok).boxed();
-            // Gone already is as good.
-            let deleted = store.delete_stream(stale).map(|deleted| match deleted {
-                Ok(_) | Err(ObjectStoreError::NotFound { .. }) => Ok(()),
-                Err(error) => Err(error),
-            });
-            let deleted: Result<(), _> = deleted.try_collect().await;
+            let deleted = delete(store.as_ref(), stale).await;
             deleted.map_err(|error| self.store_failed(table, error))?;
         }
         Ok(count)
     }
 }
 
+/// Deletes files. One that is gone already is as good.
+pub(crate) async fn delete(store: &dyn ObjectStore, files: Vec<Path>) -> Result<(), ObjectStoreError> {
+    let files = stream::iter(files).map(Ok).boxed();
+    let deleted = store.delete_stream(files).map(|deleted| match deleted {
+        Ok(_) | Err(ObjectStoreError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    });
+    deleted.try_collect().await
+}
+
 /// Whether it is a file that this crate may have written, and not one of the log.
-fn is_data(path: &Path) -> bool {
+pub(crate) fn is_data(path: &Path) -> bool {
     path.extension() == Some("parquet") && path.parts().next().is_some_and(|part| part.as_ref() != "_delta_log")
 }
 

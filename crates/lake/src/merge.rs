@@ -166,7 +166,12 @@ fn replace(old: &RecordBatch, new: &RecordBatch, picks: &[Pick], stamp: &Stamp) 
 }
 
 /// The rows of `new` at `places`, with null in columns that `new` does not have.
-fn insert(new: &RecordBatch, places: Vec<u64>, schema: &SchemaRef, stamp: &Stamp) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn insert(
+    new: &RecordBatch,
+    places: Vec<u64>,
+    schema: &SchemaRef,
+    stamp: &Stamp,
+) -> Result<RecordBatch, ArrowError> {
     let is_all = places.len() == new.num_rows();
     let places = UInt64Array::from(places);
     let column = |field: &FieldRef| {
@@ -187,7 +192,7 @@ fn insert(new: &RecordBatch, places: Vec<u64>, schema: &SchemaRef, stamp: &Stamp
 }
 
 /// Which row has which key.
-fn places(keys: &Rows) -> Result<HashMap<Row<'_>, usize>, MergeError> {
+pub(crate) fn places(keys: &Rows) -> Result<HashMap<Row<'_>, usize>, MergeError> {
     let mut places = HashMap::with_capacity(keys.num_rows());
     for (place, key) in keys.iter().enumerate() {
         if places.insert(key, place).is_some() {

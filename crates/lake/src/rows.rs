@@ -17,14 +17,14 @@ use crate::schema;
 /// The value of each partition column as Delta writes it, in the order of the table's partition columns.
 pub(crate) type Partition = Vec<String>;
 
-/// Puts rows into columns. Columns of the key and of the partition must not be null. Fails with what is wrong, in words
+/// Puts rows into `columns`. Those of the key and of the partition among them must not be null. Fails with what is wrong, in words
 /// that hold no value.
 pub(crate) fn to_batch<R: Serialize>(table: &Table, columns: &[&Column], rows: &[R]) -> Result<RecordBatch, String> {
     let fields: Vec<FieldRef> = columns.iter().map(|column| schema::field(column)).collect();
     let batch = serde_arrow::to_record_batch(&fields, &rows).map_err(|error| fault(&error, columns, "written"))?;
-    for name in table.key.iter().chain(table.partitioned_by) {
-        let values = batch.column_by_name(name);
-        if values.is_none_or(|values| values.null_count() > 0) {
+    for (Column { name, .. }, values) in columns.iter().zip(batch.columns()) {
+        let identifies = table.key.contains(name) || table.partitioned_by.contains(name);
+        if identifies && values.null_count() > 0 {
             return Err(format!("column {name} is null, which identifies rows"));
         }
     }

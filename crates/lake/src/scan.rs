@@ -214,7 +214,7 @@ fn wanted(table: &'static Table, names: &[&str]) -> Result<Vec<&'static Column>,
     names.iter().map(find).collect()
 }
 
-fn partition_column(table: &Table, name: &str) -> Result<(), LakeError> {
+pub(crate) fn partition_column(table: &Table, name: &str) -> Result<(), LakeError> {
     if table.partitioned_by.contains(&name) {
         Ok(())
     } else {
@@ -222,7 +222,7 @@ fn partition_column(table: &Table, name: &str) -> Result<(), LakeError> {
     }
 }
 
-fn date_column(table: &Table, name: &str) -> Result<(), LakeError> {
+pub(crate) fn date_column(table: &Table, name: &str) -> Result<(), LakeError> {
     let mut columns = table.all_columns();
     if columns.any(|column| column.name == name && column.kind == Kind::Date) {
         Ok(())

@@ -12,8 +12,10 @@ use uptake_domain::tables::{Column, Kind, Table};
 /// One answer of a transaction is remembered this long; Delta drops older ones at the next checkpoint.
 const TRANSACTIONS_ARE_KEPT: &str = "interval 30 days";
 
-/// A column that holds a person's principal name, which is never to be in the log, even where it is part of a key.
-const PERSON: &str = "upn";
+/// Columns that tell who somebody is, which is never to be in the log, even where they are part of a key: a principal
+/// name, and a subject, which is one encrypted. With the key of that time, and the log is copied and kept, a subject is a
+/// name again.
+const PEOPLE: [&str; 2] = ["upn", "subject"];
 
 /// A table as it lies in the store, seen with the eyes of the code.
 #[derive(Clone, Debug)]
@@ -103,7 +105,7 @@ fn columns_with_bounds(table: &Table) -> String {
             // Delta keeps no bounds of lists.
             Kind::Texts => false,
             Kind::Text | Kind::Integer | Kind::Float | Kind::Boolean => {
-                table.key.contains(&column.name) && column.name != PERSON
+                table.key.contains(&column.name) && !PEOPLE.contains(&column.name)
             }
         };
         // A partition column has one value for each file, and that is in the log anyway.
@@ -127,12 +129,13 @@ mod tests {
 
     static SEATS: Table = Table {
         name: "seats",
-        key: &["day", "user_id", "upn"],
+        key: &["day", "user_id", "upn", "subject"],
         partitioned_by: &["day"],
         columns: &[
             column("day", Kind::Date),
             column("user_id", Kind::Text),
             column("upn", Kind::Text),
+            column("subject", Kind::Text),
             column("mail", Kind::Text),
             column("teams", Kind::Texts),
             column("last_used", Kind::Instant),
@@ -149,13 +152,13 @@ mod tests {
     #[test]
     fn a_stored_column_that_the_code_does_not_know_stays() {
         let mut fields = arrow(&SEATS).fields().to_vec();
-        fields.remove(3);
+        fields.remove(4);
         fields.push(Arc::new(Field::new("of_others", DataType::Int32, true)));
         let stored = Stored::compare(&Schema::new(fields), &SEATS).unwrap();
         let names: Vec<_> = stored.missing.iter().map(|field| field.name().as_str()).collect();
         assert_eq!(names, ["mail"]);
         assert!(stored.schema.column_with_name("of_others").is_some());
-        assert_eq!(stored.schema.fields().len(), 9);
+        assert_eq!(stored.schema.fields().len(), 10);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use uptake_upstream::origin::Origin;
 
 use secrecy::ExposeSecret;
 
-use crate::config::{CopilotSeatsConfig, Credential, M365UsageConfig, WorkflowMetricsConfig};
+use crate::config::{CopilotSeatsConfig, Credential, ExclusionConfig, MicrosoftConfig, WorkflowMetricsConfig};
+use crate::exclusions::Exclusions;
 use crate::outcome::PipelineError;
 use crate::ports::{Clock, Secrets};
 
@@ -28,16 +29,43 @@ impl WorkflowMetricsConfig {
     }
 }
 
-impl M365UsageConfig {
+impl MicrosoftConfig {
     /// A Graph client with the configured service principal.
     pub async fn connect(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<Graph, PipelineError> {
-        let principal = Principal {
+        let principal = self.principal(secrets).await?;
+        let (login, graph) = (self.login.clone(), self.graph.clone());
+        Ok(Graph::new(login, graph, principal, clock, Patience::for_microsoft())?)
+    }
+
+    /// The configured service principal.
+    async fn principal(&self, secrets: &dyn Secrets) -> Result<Principal, PipelineError> {
+        Ok(Principal {
             tenant: self.tenant.resolve(secrets).await?.expose_secret().to_owned(),
             client_id: self.client_id.resolve(secrets).await?.expose_secret().to_owned(),
             client_secret: self.client_secret.resolve(secrets).await?,
-        };
-        let (login, graph) = (self.login.clone(), self.graph.clone());
-        Ok(Graph::new(login, graph, principal, clock, Patience::for_microsoft())?)
+        })
+    }
+}
+
+impl ExclusionConfig {
+    /// What reads the list.
+    pub async fn connect(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<Exclusions, PipelineError> {
+        Ok(match self.clone() {
+            Self::File { key, is_named } => Exclusions::File { key, is_named },
+            Self::SharePoint {
+                microsoft,
+                site_id,
+                list_id,
+                field,
+                ttl,
+            } => Exclusions::SharePoint {
+                graph: Box::new(microsoft.connect(secrets, clock).await?),
+                site_id,
+                list_id,
+                field,
+                ttl,
+            },
+        })
     }
 }
 

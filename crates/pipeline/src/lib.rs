@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit_events;
 pub mod composed_mail;
 pub mod config;
 pub mod connect;
 pub mod copilot_seats;
 pub mod deliveries;
+pub mod engagement;
+pub mod exclusions;
+pub mod identity_state;
 pub mod licenses_mail;
 pub mod m365_usage;
 pub mod mailer;
@@ -23,6 +27,7 @@ mod bronze;
 mod dry_run;
 mod known_accounts;
 mod people;
+mod rejected;
 mod state;
 mod telemetry;
 mod traced_lake;

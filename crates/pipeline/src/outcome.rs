@@ -5,10 +5,12 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 use uptake_domain::calendar::{NotOneDay, NotWholeHours, Window};
+use uptake_domain::exclusions::ExclusionFault;
 use uptake_domain::recipients::RecipientFaults;
 use uptake_lake::LakeError;
 use uptake_upstream::error::ApiError;
 
+use crate::identity_state::IdentityError;
 use crate::ports::PortError;
 
 /// How a collection ended.
@@ -137,6 +139,17 @@ pub enum PipelineError {
         /// What is wrong with it.
         faults: RecipientFaults,
     },
+    /// The list of excluded people is wrong; nothing of anybody is recorded until it is right.
+    #[error("{place}: {fault}")]
+    Exclusions {
+        /// Where the list lies.
+        place: String,
+        /// What is wrong with it.
+        fault: ExclusionFault,
+    },
+    /// The key of engagement cannot be used now.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The list of repositories is wrong.
     #[error("{place}: {fault}")]
     Repositories {
@@ -186,8 +199,11 @@ impl PipelineError {
             | Self::Future(_)
             | Self::NoSuchTeam
             | Self::Recipients { .. }
+            | Self::Exclusions { .. }
+            | Self::Identity(IdentityError::OtherKey { .. } | IdentityError::Unusable { .. })
             | Self::Repositories { .. }
             | Self::Lake(LakeError::Settings { .. }) => "Configuration",
+            Self::Identity(IdentityError::Paused { .. } | IdentityError::Rotation(_)) => "Paused",
             Self::State { .. } | Self::Lake(LakeError::Foreign { .. }) => "State",
             Self::Render(_) | Self::Lake(LakeError::Contract { .. }) => "Bug",
         }

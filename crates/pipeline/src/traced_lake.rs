@@ -95,6 +95,17 @@ impl<'a> TracedLake<'a> {
         self.trace_write(table, at, written)
     }
 
+    /// Adds the rows whose key is not stored yet.
+    pub(crate) async fn insert<R: Serialize + Sync>(
+        &self,
+        table: &'static Table,
+        rows: impl AsRef<[R]>,
+    ) -> Result<Written, PipelineError> {
+        let at = self.clock.now();
+        let written = self.lake.insert(table, rows, &self.stamp).await;
+        self.trace_write(table, at, written)
+    }
+
     /// Makes these the only rows of the partitions that the filter names.
     pub(crate) async fn replace<R: Serialize + Sync>(
         &self,

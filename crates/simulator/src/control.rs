@@ -10,7 +10,10 @@ use axum::{
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::{RepositoryTruth, Requests, RunAttemptTruth, RunTruth, TenantTruth, Truth, UsageTruth, days, world::World};
+use crate::{
+    AuditCounts, AuditTruth, Deliveries, RepositoryTruth, Requests, RunAttemptTruth, RunTruth, TenantTruth, Truth,
+    UsageTruth, days, microsoft::feed::delivery, world::World,
+};
 
 #[derive(Deserialize, Serialize)]
 struct Today {
@@ -49,6 +52,10 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/_simulator/run_attempts", get(run_attempts))
         .route("/_simulator/tenant", get(tenant))
         .route("/_simulator/usage", get(usage))
+        .route("/_simulator/audit_events", get(audit_events))
+        .route("/_simulator/audit_counts", get(audit_counts))
+        .route("/_simulator/notifications", post(notifications))
+        .route("/_simulator/excluded", post(set_excluded))
 }
 
 async fn requests(State(world): State<Arc<World>>) -> Json<Requests> {
@@ -95,4 +102,21 @@ async fn usage(
     Query(OnRefresh { refresh_on }): Query<OnRefresh>,
 ) -> Json<Vec<UsageTruth>> {
     Json(world.microsoft.usage_truths(days::number_of(refresh_on)))
+}
+
+async fn audit_events(State(world): State<Arc<World>>, Query(Span { from, to }): Query<Span>) -> Json<Vec<AuditTruth>> {
+    Json(world.microsoft.log.truths(from, to))
+}
+
+async fn audit_counts(State(world): State<Arc<World>>, Query(Span { from, to }): Query<Span>) -> Json<AuditCounts> {
+    Json(world.microsoft.log.counts(from, to))
+}
+
+async fn notifications(State(world): State<Arc<World>>) -> Json<Deliveries> {
+    Json(delivery::deliver(&world).await)
+}
+
+async fn set_excluded(State(world): State<Arc<World>>, Json(addresses): Json<Vec<String>>) -> Json<Vec<String>> {
+    world.microsoft.exclusions.set(addresses.clone());
+    Json(addresses)
 }

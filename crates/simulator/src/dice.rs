@@ -44,6 +44,15 @@ pub(crate) enum Topic {
     WorkloadDay,
     Publication,
     OddRows,
+    ChatWithoutLicence,
+    AuditTimes,
+    AuditPerson,
+    AuditRecord,
+    AuditFate,
+    AuditBlob,
+    AuditOrder,
+    AuditOthers,
+    AuditQuery,
 }
 
 /// The dice of one data set.

@@ -26,11 +26,13 @@ pub use account::{PersonTruth, TeamTruth, Truth};
 pub use actions::truth::{RepositoryTruth, RunAttemptTruth, RunTruth, WorkflowTruth};
 pub use faults::Fault;
 pub use microsoft::{
-    CLIENT_ID, CLIENT_SECRET, TENANT,
+    AuditCounts, AuditTruth, CLIENT_ID, CLIENT_SECRET, Deliveries, EXCLUSION_LIST_ID, EXCLUSION_SITE_ID, TENANT,
     truth::{HeldSku, TenantTruth, TenantUser, UsageTruth, WorkloadTruth},
 };
 pub use requests::Requests;
-pub use scenario::{Burst, Delivery, GraphQl, Saml, Scenario, ScenarioError, UsageReport};
+pub use scenario::{
+    AuditQuery, AuditSubscription, Burst, Delivery, GraphQl, Saml, Scenario, ScenarioError, UsageReport,
+};
 pub use server::{Simulator, SimulatorError};
 pub use settings::Settings;
 

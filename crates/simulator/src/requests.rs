@@ -11,6 +11,8 @@ pub struct Requests {
     pub by_route: BTreeMap<String, u64>,
     /// By HTTP status, as they were answered.
     pub by_status: BTreeMap<u16, u64>,
+    /// Of those to the activity feed how many did not say who publishes them.
+    pub without_publisher: u64,
 }
 
 impl Requests {

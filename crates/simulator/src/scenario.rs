@@ -18,6 +18,9 @@ const LONGEST_LATENCY_MS: u64 = 60_000;
 /// The longest a report may be late, so that the one to serve is found quickly.
 const LONGEST_LAG_DAYS: u64 = 30;
 
+/// The most interactions a day; with more of them, blobs would not have names for all their parts.
+const MOST_EVENTS_PER_DAY: u64 = 5_000_000;
+
 /// How the simulator deviates from a healthy upstream. The default does not.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,8 +95,30 @@ pub struct Scenario {
     pub missing_report_percent: u64,
     /// How many days of a person are reported a day or two late, in a hundred.
     pub late_activity_percent: u64,
-    /// Whether reports have rows that are doubled, broken or of nobody.
+    /// Whether reports have rows that are doubled, broken or of nobody, and the audit log records that nobody can read.
     pub odd_rows: bool,
+    /// What there is of a subscription to the content that Copilot is in, at the start.
+    pub audit_subscription: AuditSubscription,
+    /// How long a subscription cannot be started again, in simulated minutes; 0 is not at all.
+    pub subscription_start_minutes: u64,
+    /// Requests to the activity feed in a minute.
+    pub activity_limit: u64,
+    /// Blobs of content on a page of a list.
+    pub audit_blobs_per_page: u64,
+    /// Interactions in a blob, at most.
+    pub events_per_blob: u64,
+    /// How many interactions come days late, in a hundred.
+    pub late_events_percent: u64,
+    /// How many interactions come twice, in a hundred.
+    pub duplicate_events_percent: u64,
+    /// So many interactions a day, of anybody, in place of those that people have.
+    pub events_per_day: Option<u32>,
+    /// What becomes of a search of the audit log.
+    pub audit_query: AuditQuery,
+    /// How often one has to ask until it comes to an end.
+    pub audit_query_polls: u64,
+    /// How many people are on the list of those who are not to be counted.
+    pub excluded_people: u64,
     /// Many more runs in a short time.
     #[serde(rename = "burst")]
     pub bursts: Vec<Burst>,
@@ -163,9 +188,35 @@ pub enum UsageReport {
     Beta,
 }
 
+/// A subscription to a content type of the activity feed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditSubscription {
+    /// Somebody has started it, without a webhook.
+    #[default]
+    Enabled,
+    /// Somebody has stopped it.
+    Disabled,
+    /// Nobody has ever started it.
+    Absent,
+}
+
+/// The end of a search of the audit log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditQuery {
+    /// Its records can be read.
+    #[default]
+    Succeeds,
+    /// There is none, it runs for ever.
+    Never,
+    /// It fails.
+    Failed,
+}
+
 impl Default for Scenario {
-    /// The documented limits of GitHub Enterprise Cloud and of Microsoft Graph for a small tenant (UPSTREAM 3.8 and 4.5,
-    /// read November 2026) and no faults.
+    /// The documented limits of GitHub Enterprise Cloud, of Microsoft Graph for a small tenant and of the activity feed
+    /// (UPSTREAM 3.8, 4.5 and 4.8, read November 2026) and no faults.
     fn default() -> Self {
         Self {
             name: None,
@@ -204,6 +255,17 @@ impl Default for Scenario {
             missing_report_percent: 3,
             late_activity_percent: 2,
             odd_rows: true,
+            audit_subscription: AuditSubscription::default(),
+            subscription_start_minutes: 0,
+            activity_limit: 2000,
+            audit_blobs_per_page: 50,
+            events_per_blob: 200,
+            late_events_percent: 3,
+            duplicate_events_percent: 5,
+            events_per_day: None,
+            audit_query: AuditQuery::default(),
+            audit_query_polls: 2,
+            excluded_people: 0,
             bursts: Vec::new(),
             faults: Vec::new(),
         }
@@ -293,6 +355,24 @@ impl Scenario {
             ("download_seconds", Some(self.download_seconds), 0, 86_400),
             ("missing_report_percent", Some(self.missing_report_percent), 0, 100),
             ("late_activity_percent", Some(self.late_activity_percent), 0, 100),
+            (
+                "subscription_start_minutes",
+                Some(self.subscription_start_minutes),
+                0,
+                1440,
+            ),
+            ("audit_blobs_per_page", Some(self.audit_blobs_per_page), 1, 10_000),
+            ("events_per_blob", Some(self.events_per_blob), 1, 10_000),
+            ("late_events_percent", Some(self.late_events_percent), 0, 100),
+            ("duplicate_events_percent", Some(self.duplicate_events_percent), 0, 100),
+            (
+                "events_per_day",
+                self.events_per_day.map(u64::from),
+                0,
+                MOST_EVENTS_PER_DAY,
+            ),
+            ("audit_query_polls", Some(self.audit_query_polls), 0, 1000),
+            ("excluded_people", Some(self.excluded_people), 0, u64::from(MOST_USERS)),
             (
                 "report_lag_days",
                 Some(self.report_lag_days[1]),
@@ -404,6 +484,9 @@ mod tests {
             ("late_activity_percent = 101", 1, "between 0 and 100"),
             ("\nusage_report_versions = ['v3']", 2, "expected one of"),
             ("missing_report_days = ['2026-13-40']", 1, "month"),
+            ("\naudit_blobs_per_page = 0", 2, "between 1 and 10000"),
+            ("events_per_day = 5_000_001", 1, "between 0 and 5000000"),
+            ("audit_query = 'sometimes'", 1, "expected one of"),
             (
                 "[[fault]]\nroute = '*'\nevery = 1\nkind = 'meteor'",
                 4,

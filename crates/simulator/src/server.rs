@@ -16,7 +16,8 @@ use jiff::{Timestamp, civil::Date};
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 
 use crate::{
-    RepositoryTruth, Requests, RunAttemptTruth, RunTruth, Settings, TenantTruth, Truth, UsageTruth, WorkloadTruth,
+    AuditCounts, AuditTruth, Deliveries, RepositoryTruth, Requests, RunAttemptTruth, RunTruth, Settings, TenantTruth,
+    Truth, UsageTruth, WorkloadTruth,
     actions::{repositories::MOST_REPOSITORIES, unusable},
     control, days,
     faults::Kind,
@@ -129,17 +130,17 @@ impl Simulator {
         self.world.url.clone()
     }
 
-    /// Moves to another day, in either direction; the workflow runs move to its end.
+    /// Moves to another day, in either direction; the workflow runs and the audit log move to its end.
     pub fn set_today(&self, day: Date) {
         self.world.set_today(day);
     }
 
-    /// Moves the workflow runs, and nothing else, to an instant, in either direction.
+    /// Moves the workflow runs and the audit log, and nothing else, to an instant, in either direction.
     pub fn set_now(&self, now: Timestamp) {
         self.world.set_now(now);
     }
 
-    /// Up to when the workflow runs have come.
+    /// Up to when the workflow runs and the audit log have come.
     pub fn now(&self) -> Timestamp {
         self.world.now()
     }
@@ -230,6 +231,50 @@ impl Simulator {
     /// lists those only who were active on that date.
     pub fn workloads(&self, refresh_on: Date) -> Vec<WorkloadTruth> {
         self.world.microsoft.workload_truths(days::number_of(refresh_on))
+    }
+
+    /// From when on there are blobs of content: seven days that end with the first day, all that can then be asked for.
+    pub fn audit_since(&self) -> Timestamp {
+        self.world.microsoft.log.since()
+    }
+
+    /// Its own account of the interactions in blobs created before an instant, whether or not now has come to it: each
+    /// that can be read once, in the order in which they happened.
+    pub fn audit_events(&self, created_until: Timestamp) -> Vec<AuditTruth> {
+        self.audit_events_between(self.audit_since(), created_until)
+    }
+
+    /// The same of the blobs created in `[created_from, created_until)`.
+    pub fn audit_events_between(&self, created_from: Timestamp, created_until: Timestamp) -> Vec<AuditTruth> {
+        self.world.microsoft.log.truths(created_from, created_until)
+    }
+
+    /// How much is in the blobs created before an instant.
+    pub fn audit_counts(&self, created_until: Timestamp) -> AuditCounts {
+        self.audit_counts_between(self.audit_since(), created_until)
+    }
+
+    /// How much is in the blobs created in `[created_from, created_until)`.
+    pub fn audit_counts_between(&self, created_from: Timestamp, created_until: Timestamp) -> AuditCounts {
+        self.world.microsoft.log.counts(created_from, created_until)
+    }
+
+    /// Tells every webhook of the blobs that were created up to now and that it has not been told of. It happens here and
+    /// nowhere else, so that a test knows when.
+    pub async fn deliver_notifications(&self) -> Deliveries {
+        microsoft::feed::delivery::deliver(&self.world).await
+    }
+
+    /// Puts these addresses, and no others, on the list of people who are not to be counted.
+    pub fn set_excluded(&self, addresses: Vec<String>) {
+        self.world.microsoft.exclusions.set(addresses);
+    }
+
+    /// Who is on that list on a day, as it spells them.
+    pub fn excluded(&self, day: Date) -> Vec<String> {
+        let microsoft = &self.world.microsoft;
+        let addresses = microsoft.exclusions.addresses(&microsoft.tenant, days::number_of(day));
+        addresses.as_ref().clone()
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Settings {
     pub seed: u64,
     /// The simulated day.
     pub today: Date,
-    /// Up to when the workflow runs have come; without it, to the end of `today`.
+    /// Up to when the workflow runs and the audit log have come; without it, to the end of `today`.
     pub now: Option<Timestamp>,
     /// Repositories of both organisations: 1 to 1,000.
     pub repositories: u32,

@@ -62,7 +62,7 @@ impl World {
         self.set_now(end_of(date));
     }
 
-    /// Up to when the workflow runs have come.
+    /// Up to when the workflow runs and the audit log have come.
     pub(crate) fn now(&self) -> Timestamp {
         *lock(&self.now)
     }

@@ -79,6 +79,28 @@ pub enum ApiError {
         /// The route asked first.
         route: &'static str,
     },
+    /// Content of the audit feed that was listed is no longer to be had: it has expired, or there never was any by its id.
+    #[error("{route}: the content is no longer there; Microsoft keeps it for seven days, and nothing brings it back")]
+    Gone {
+        /// The route.
+        route: &'static str,
+    },
+    /// The application has no subscription to the audit feed.
+    #[error(
+        "{route}: there is no subscription to the audit feed; run `uptake subscription start` (the first content can take 12 hours)"
+    )]
+    NotSubscribed {
+        /// The route.
+        route: &'static str,
+    },
+    /// Somebody has disabled the subscription to the audit feed, or the tenant's audit log is off.
+    #[error(
+        "{route}: the subscription to the audit feed is disabled; check in Purview that auditing is turned on for the tenant, then run `uptake subscription start`, which enables it again"
+    )]
+    SubscriptionDisabled {
+        /// The route.
+        route: &'static str,
+    },
     /// The tenant conceals names in its reports: nobody in them can be told from anybody else.
     #[error(
         "the tenant conceals names in its reports, so nobody's usage can be told; in the Microsoft 365 admin center, under Settings > Org settings > Reports, clear \"Display concealed user, group, and site names in all reports\""
@@ -96,6 +118,8 @@ impl ApiError {
             Self::Unauthorized { .. } => "Credentials",
             Self::Forbidden { .. } | Self::NotFound { .. } => "Permission",
             Self::Refused { .. } | Self::Contract { .. } | Self::NotAvailable { .. } => "Contract",
+            Self::Gone { .. } => "Gone",
+            Self::NotSubscribed { .. } | Self::SubscriptionDisabled { .. } => "Subscription",
             Self::Concealed => "Concealed",
             Self::RateLimited { .. } => "Throttled",
             Self::DeadlineReached { .. } | Self::Unavailable { .. } => "Retryable",
@@ -107,7 +131,11 @@ impl ApiError {
     pub fn passes_by_itself(&self) -> bool {
         matches!(
             self,
-            Self::RateLimited { .. } | Self::DeadlineReached { .. } | Self::Unavailable { .. } | Self::Contract { .. }
+            Self::RateLimited { .. }
+                | Self::DeadlineReached { .. }
+                | Self::Unavailable { .. }
+                | Self::Contract { .. }
+                | Self::Gone { .. }
         )
     }
 }

@@ -11,9 +11,10 @@ use uptake_pipeline::m365_usage;
 async fn main() -> Result<(), Error> {
     lambda::serve(Environment::m365_usage, async |config, aws, trigger, invocation| {
         // Connecting anew reads the secret again: a rotated one, or a permission granted late, needs no new deployment.
-        let graph = config.connect(&aws.secrets, Arc::clone(&aws.clock)).await?;
+        let graph = config.microsoft.connect(&aws.secrets, Arc::clone(&aws.clock)).await?;
+        let exclusions = config.exclusions.connect(&aws.secrets, Arc::clone(&aws.clock)).await?;
         let lake = aws.lake().await?;
-        m365_usage::collect(&graph, &lake, config, aws.ports(), trigger, invocation).await
+        m365_usage::collect(&graph, &lake, config, &exclusions, aws.ports(), trigger, invocation).await
     })
     .await
 }

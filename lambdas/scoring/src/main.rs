@@ -1,5 +1,7 @@
 //! The Lambda `scoring`: wires settings and AWS to the use case.
 
+use std::sync::Arc;
+
 use uptake_aws::lambda::{self, Error};
 use uptake_pipeline::config::Environment;
 use uptake_pipeline::scoring;
@@ -8,8 +10,9 @@ use uptake_pipeline::scoring;
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Error> {
     lambda::serve(Environment::scoring, async |config, aws, trigger, invocation| {
+        let exclusions = config.exclusions.connect(&aws.secrets, Arc::clone(&aws.clock)).await?;
         let lake = aws.lake().await?;
-        scoring::score(&lake, config, aws.ports(), &aws.logs, trigger, invocation).await
+        scoring::score(&lake, config, &exclusions, aws.ports(), &aws.logs, trigger, invocation).await
     })
     .await
 }

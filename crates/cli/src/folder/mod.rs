@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use uptake_domain::tables::{self, Table};
 use uptake_lake::Lake;
 use uptake_pipeline::outcome::PipelineError;
 use uptake_pipeline::ports::{PortError, Secrets};
@@ -19,12 +20,20 @@ use uptake_pipeline::ports::{PortError, Secrets};
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
+    engagement: PathBuf,
 }
 
 impl Folder {
-    /// The folder; it is made when something is first written.
+    /// The folder; it is made when something is first written. The engagement tables lie below it.
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        let engagement = root.join("engagement");
+        Self { root, engagement }
+    }
+
+    /// The same with the engagement tables elsewhere.
+    #[must_use]
+    pub fn with_engagement(self, engagement: PathBuf) -> Self {
+        Self { engagement, ..self }
     }
 
     /// The path of a key.
@@ -35,6 +44,20 @@ impl Folder {
     /// The tables in it.
     pub fn lake(&self) -> Result<Lake, PipelineError> {
         Ok(Lake::in_folder(&self.path("lake"))?)
+    }
+
+    /// The engagement tables.
+    pub fn engagement_lake(&self) -> Result<Lake, PipelineError> {
+        Ok(Lake::in_folder(&self.engagement)?)
+    }
+
+    /// The lake that a table lies in.
+    pub fn lake_of(&self, table: &Table) -> Result<Lake, PipelineError> {
+        if tables::ENGAGEMENT.contains(&table) {
+            self.engagement_lake()
+        } else {
+            self.lake()
+        }
     }
 
     /// Writes a file whole or not at all: beside its place first, then moved there.

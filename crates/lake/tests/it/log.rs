@@ -2,7 +2,7 @@
 
 use uptake_lake::{Columns, Filter};
 
-use crate::tables::{EVENTS, PEOPLE, Person, ada, event, files, lake, stamp};
+use crate::tables::{EVENTS, PEOPLE, Person, ada, event, files, lake, stamp, unpacked};
 
 /// The log is read by more people than the data, and its copies are forgotten in more places.
 #[tokio::test]
@@ -38,24 +38,6 @@ async fn no_name_gets_into_the_log() {
     assert!(told.contains("1969-12-31"));
     let stored: Vec<Person> = lake.read(&PEOPLE, &[], &Filter::All).await.unwrap();
     assert_eq!(stored[0].name, ada().name);
-}
-
-/// Every value in a Parquet file, as Arrow prints it.
-fn unpacked(bytes: Vec<u8>) -> String {
-    use deltalake::arrow::util::display::array_value_to_string;
-    use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
-    let mut text = String::new();
-    for batch in reader.build().unwrap() {
-        let batch = batch.unwrap();
-        for column in batch.columns() {
-            for row in 0..batch.num_rows() {
-                text.push_str(&array_value_to_string(column, row).unwrap());
-            }
-        }
-    }
-    text
 }
 
 #[tokio::test]

@@ -3,10 +3,14 @@
 
 mod appends;
 mod evolution;
+mod fingerprints;
+mod inserts;
 mod log;
 mod model;
+mod purges;
 mod races;
 mod replacements;
+mod rewrites;
 mod round_trip;
 mod stores;
 mod tables;

@@ -1,10 +1,12 @@
-//! Whatever is upserted in whatever order, the table is what a map would be.
+//! Whatever is written in whatever order, the table is what a map would be.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::civil::Date;
 use proptest::prelude::*;
-use uptake_lake::{Columns, Filter, Lake, Written};
+use serde::{Deserialize, Serialize};
+use uptake_lake::{Columns, Filter, Lake, LakeError, Rewritten, Written};
 
 use crate::tables::{USAGE, Usage, lake, stamp, usage};
 
@@ -62,7 +64,74 @@ fn rows() -> impl Strategy<Value = Vec<Usage>> {
     })
 }
 
+/// One thing that happens to the table.
+#[derive(Clone, Debug)]
+enum Step {
+    Upsert(Given, Vec<Usage>),
+    Insert(Vec<Usage>),
+    /// Rows with so many words go, and rows whose words are not known get so many.
+    Rewrite(i64),
+    Purge,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (given(), rows()).prop_map(|(given, rows)| Step::Upsert(given, rows)),
+        3 => rows().prop_map(Step::Insert),
+        2 => (0_i64..3).prop_map(Step::Rewrite),
+        1 => Just(Step::Purge),
+    ]
+}
+
 type Model = BTreeMap<(Date, String), (Usage, String)>;
+
+fn expect_inserted(model: &mut Model, rows: &[Usage], invocation: &str) -> Written {
+    let mut written = Written::default();
+    for row in rows {
+        match model.entry((row.day, row.id.clone())) {
+            Entry::Occupied(_) => written.unchanged += 1,
+            Entry::Vacant(place) => {
+                written.inserted += 1;
+                place.insert((row.clone(), invocation.to_owned()));
+            }
+        }
+    }
+    written
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Words {
+    words: Option<i64>,
+}
+
+fn rewrite(number: i64) -> impl FnMut(Vec<Words>) -> Result<Vec<Option<Words>>, LakeError> {
+    move |rows| {
+        let change = |row: Words| {
+            (row.words != Some(number)).then(|| Words {
+                words: row.words.or(Some(number)),
+            })
+        };
+        Ok(rows.into_iter().map(change).collect())
+    }
+}
+
+fn expect_rewritten(model: &mut Model, number: i64) -> Rewritten {
+    let before = model.len();
+    model.retain(|_, (row, _)| row.words != Some(number));
+    let mut rewritten = Rewritten {
+        removed: (before - model.len()) as u64,
+        ..Rewritten::default()
+    };
+    for (row, _) in model.values_mut() {
+        if row.words.is_none() {
+            row.words = Some(number);
+            rewritten.changed += 1;
+        } else {
+            rewritten.kept += 1;
+        }
+    }
+    rewritten
+}
 
 fn expect(model: &mut Model, given: Given, rows: &[Usage], invocation: &str) -> Written {
     let mut written = Written::default();
@@ -124,26 +193,84 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_table_is_a_map(upserts in proptest::collection::vec((given(), rows()), 1..8)) {
+    fn a_table_is_a_map(steps in proptest::collection::vec(step(), 1..10)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (lake, _folder) = lake();
             let mut model = Model::new();
-            let mut version = 0;
-            for (number, (given, rows)) in upserts.into_iter().enumerate() {
-                let invocation = number.to_string();
-                let dry = lake.read_only().upsert(&USAGE, given.columns(), &rows, &stamp(&invocation)).await.unwrap();
-                let mut written = lake.upsert(&USAGE, given.columns(), &rows, &stamp(&invocation)).await.unwrap();
-                let expected = expect(&mut model, given, &rows, &invocation);
-                if expected.inserted + expected.updated > 0 {
-                    version += 1;
-                    assert_eq!(written.version, Some(version), "one version for each upsert");
-                }
-                written.version = None;
-                assert_eq!(written, expected);
-                assert_eq!(dry, expected, "a dry run counts the same");
+            for (number, step) in steps.into_iter().enumerate() {
+                take(&lake, &mut model, step, &number.to_string()).await;
                 assert_eq!(stored(&lake).await, model);
             }
         });
     }
+}
+
+/// Does `step` to the table and to the model, and compares what they say.
+async fn take(lake: &Lake, model: &mut Model, step: Step, invocation: &str) {
+    let before = version(lake).await;
+    let dry = lake.read_only();
+    let stamp = stamp(invocation);
+    let next = match step {
+        Step::Upsert(given, rows) => {
+            let expected = expect(model, given, &rows, invocation);
+            let dry = dry.upsert(&USAGE, given.columns(), &rows, &stamp).await.unwrap();
+            let written = lake.upsert(&USAGE, given.columns(), &rows, &stamp).await.unwrap();
+            compare(dry, written, expected)
+        }
+        Step::Insert(rows) => {
+            let expected = expect_inserted(model, &rows, invocation);
+            let dry = dry.insert(&USAGE, &rows, &stamp).await.unwrap();
+            let written = lake.insert(&USAGE, &rows, &stamp).await.unwrap();
+            compare(dry, written, expected)
+        }
+        Step::Rewrite(number) => {
+            let expected = expect_rewritten(model, number);
+            let dry = dry
+                .rewrite(&USAGE, &["words"], &Filter::All, rewrite(number))
+                .await
+                .unwrap();
+            assert_eq!(dry, expected, "a dry run counts the same");
+            let rewritten = lake
+                .rewrite(&USAGE, &["words"], &Filter::All, rewrite(number))
+                .await
+                .unwrap();
+            let version = rewritten.version;
+            assert_eq!(
+                Rewritten {
+                    version: None,
+                    ..rewritten
+                },
+                expected
+            );
+            assert_eq!(version.is_some(), expected.changed + expected.removed > 0);
+            version
+        }
+        Step::Purge => {
+            let dry = dry.purge(&USAGE).await.unwrap();
+            assert_eq!(lake.purge(&USAGE).await.unwrap(), dry, "a dry run counts the same");
+            assert_eq!(lake.purge(&USAGE).await.unwrap(), 0);
+            (dry > 0).then(|| before + 1)
+        }
+    };
+    assert_eq!(version(lake).await, next.unwrap_or(before), "one version for each step");
+    assert!(next.is_none_or(|next| next == before + 1));
+}
+
+fn compare(dry: Written, written: Written, expected: Written) -> Option<u64> {
+    assert_eq!(dry, expected, "a dry run counts the same");
+    let version = written.version;
+    assert_eq!(version.is_some(), expected.inserted + expected.updated > 0);
+    assert_eq!(
+        Written {
+            version: None,
+            ..written
+        },
+        expected
+    );
+    version
+}
+
+async fn version(lake: &Lake) -> u64 {
+    lake.describe(&USAGE).await.unwrap().map_or(0, |state| state.version)
 }

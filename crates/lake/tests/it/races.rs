@@ -11,7 +11,9 @@ use uptake_lake::{Columns, Filter, Lake};
 use crate::tables::{EVENTS, Event, USAGE, Usage, event, lake, stamp, usage};
 
 /// Runs tasks that begin at the same moment.
-async fn together<F: Future<Output = ()> + Send + 'static>(tasks: impl IntoIterator<Item = F>) {
+async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    tasks: impl IntoIterator<Item = F>,
+) -> Vec<T> {
     let tasks: Vec<F> = tasks.into_iter().collect();
     let barrier = Arc::new(Barrier::new(tasks.len()));
     let mut running = JoinSet::new();
@@ -19,10 +21,10 @@ async fn together<F: Future<Output = ()> + Send + 'static>(tasks: impl IntoItera
         let barrier = barrier.clone();
         running.spawn(async move {
             barrier.wait().await;
-            task.await;
+            task.await
         });
     }
-    running.join_all().await;
+    running.join_all().await
 }
 
 async fn all(lake: &Lake) -> Vec<Usage> {
@@ -214,4 +216,96 @@ async fn an_append_and_upserts_at_once_keep_every_row() {
     together(tasks).await;
     let rows: Vec<Id> = lake.read(&USAGE, &["id"], &Filter::All).await.unwrap();
     assert_eq!(rows.len(), 24);
+}
+
+/// Batches of the same feed overlap, and one delivery may be made twice at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inserts_of_the_same_rows_at_once_store_each_once() {
+    for _ in 0..3 {
+        let (lake, _folder) = lake();
+        let tasks = (0..3_i64).map(|writer| {
+            let lake = lake.clone();
+            async move {
+                let mut inserted = 0;
+                for batch in 0..5 {
+                    // Each batch begins before the one of the next writer ends, on two days.
+                    let ids = batch * 20 + writer * 5..batch * 20 + writer * 5 + 30;
+                    let rows: Vec<_> = ids
+                        .map(|id| usage(1 + i8::from(id % 2 == 0), &format!("{id:03}"), id, 0))
+                        .collect();
+                    inserted += lake.insert(&USAGE, &rows, &stamp("i")).await.unwrap().inserted;
+                }
+                inserted
+            }
+        });
+        let inserted: u64 = together(tasks).await.into_iter().sum();
+        let mut rows = all(&lake).await;
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        let ids: Vec<_> = rows.iter().filter_map(|row| row.words).collect();
+        assert_eq!(ids, (0..120).collect::<Vec<_>>());
+        assert_eq!(inserted, 120, "and each is told as inserted once");
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Words {
+    words: i64,
+}
+
+/// Each rewrite adds one to all rows that are there, whoever brings them: a lost one would be a count that is too small.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rewrites_inserts_and_purges_at_once_lose_nothing() {
+    let (lake, _folder) = lake();
+    lake.insert(&USAGE, [usage(1, "first", 0, 0)], &stamp("a"))
+        .await
+        .unwrap();
+    let tasks = (0..4_i64).map(|writer| {
+        let lake = lake.clone();
+        async move {
+            for round in 0..5 {
+                if writer % 2 == 0 {
+                    let add = |rows: Vec<Words>| {
+                        let add = |row: Words| Some(Words { words: row.words + 1 });
+                        Ok::<_, uptake_lake::LakeError>(rows.into_iter().map(add).collect())
+                    };
+                    lake.rewrite(&USAGE, &["words"], &Filter::All, add).await.unwrap();
+                } else {
+                    let row = [usage(2, &format!("{writer} {round}"), 0, 0)];
+                    lake.insert(&USAGE, row, &stamp("i")).await.unwrap();
+                    lake.purge(&USAGE).await.unwrap();
+                }
+            }
+        }
+    });
+    together(tasks).await;
+    let rows = all(&lake).await;
+    assert_eq!(rows.len(), 11);
+    assert_eq!(rows[0].words, Some(10));
+    lake.purge(&USAGE).await.unwrap();
+    assert_eq!(all(&lake).await, rows);
+}
+
+/// An append fits in behind others, but not behind a purge, which may have taken its files.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn appends_and_purges_at_once_keep_every_row() {
+    let (lake, _folder) = lake();
+    let tasks = (0..6).map(|writer| {
+        let lake = lake.clone();
+        async move {
+            for number in 0..5 {
+                if writer % 3 == 0 {
+                    lake.purge(&EVENTS).await.unwrap();
+                } else {
+                    let name = format!("{writer} {number}");
+                    lake.append(&EVENTS, &[event(1, &name)], &name, &stamp("a"))
+                        .await
+                        .unwrap();
+                }
+            }
+        }
+    });
+    together(tasks).await;
+    let rows: Vec<Event> = lake.read(&EVENTS, &[], &Filter::All).await.unwrap();
+    let names: std::collections::BTreeSet<_> = rows.iter().map(|row| &row.what).collect();
+    assert_eq!((rows.len(), names.len()), (20, 20));
 }

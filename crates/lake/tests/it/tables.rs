@@ -132,6 +132,44 @@ pub(crate) fn event(day: i8, what: &str) -> Event {
     }
 }
 
+/// What happened to whom, each once, with a column that tells who.
+pub(crate) static RECORDS: Table = Table {
+    name: "records",
+    key: &["day", "id", "subject"],
+    partitioned_by: &["day"],
+    columns: &[
+        column("day", Kind::Date),
+        column("id", Kind::Text),
+        column("subject", Kind::Text),
+        column("what", Kind::Text),
+        column("at", Kind::Instant),
+        column("tags", Kind::Texts),
+    ],
+    description: "What happened to whom.",
+    written_by: &[],
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) day: Date,
+    pub(crate) id: String,
+    pub(crate) subject: String,
+    pub(crate) what: Option<String>,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) tags: Option<Vec<String>>,
+}
+
+pub(crate) fn record(day: i8, id: &str, subject: &str) -> Record {
+    Record {
+        day: date(2026, 11, day),
+        id: id.to_owned(),
+        subject: subject.to_owned(),
+        what: Some(format!("what happened to {id}")),
+        at: Some("2026-11-22T06:07:08.123456Z".parse().unwrap()),
+        tags: Some(vec!["a".to_owned(), String::new()]),
+    }
+}
+
 /// The columns that every table has.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Stamped {
@@ -170,4 +208,22 @@ pub(crate) fn data_files(folder: &Path, table: &Table) -> usize {
     let of_log = |path: &&std::path::PathBuf| path.components().any(|part| part.as_os_str() == "_delta_log");
     let all = files(&folder.join(table.name));
     all.len() - all.iter().filter(of_log).count()
+}
+
+/// Every value in a Parquet file, as Arrow prints it.
+pub(crate) fn unpacked(bytes: Vec<u8>) -> String {
+    use deltalake::arrow::util::display::array_value_to_string;
+    use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
+    let mut text = String::new();
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        for column in batch.columns() {
+            for row in 0..batch.num_rows() {
+                text.push_str(&array_value_to_string(column, row).unwrap());
+            }
+        }
+    }
+    text
 }

@@ -11,7 +11,7 @@ use uptake_domain::tables::{GOLD_COPILOT_USAGE, GOLD_LICENSE_SUMMARY, SILVER_COP
 use uptake_domain::usage_score::{is_in_window, is_new_assignment};
 use uptake_lake::{Columns, Filter, Lake};
 
-use super::{Collection, Findings};
+use super::{Collection, Findings, Known};
 use crate::outcome::PipelineError;
 use crate::people::People;
 use crate::ports::Files;
@@ -147,9 +147,10 @@ impl Collection<'_> {
         &self,
         reported: &[Date],
         changed: Option<Date>,
-        people: &People,
+        known: &Known,
         findings: &mut Findings,
     ) -> Result<(), PipelineError> {
+        let Known { people, excluded } = known;
         let lake = self.lake.tables();
         let told = told_days(self.ports.files, lake).await?;
         let mut days: BTreeSet<Date> = reported.iter().filter(|day| !told.contains(day)).copied().collect();
@@ -176,7 +177,8 @@ impl Collection<'_> {
             let licensed = people
                 .users
                 .values()
-                .filter(|user| people.license(&user.user_id).held_since(day).is_some());
+                .filter(|user| people.license(&user.user_id).held_since(day).is_some())
+                .filter(|user| !excluded.has_user(&user.user_id));
             let snapshot: Vec<SnapshotRow<'_>> = licensed
                 .map(|user| snapshot_row(user, by_user.get(user.user_id.as_str()).copied(), day))
                 .collect();

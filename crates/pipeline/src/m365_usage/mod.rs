@@ -4,6 +4,7 @@ mod checks;
 mod day_record;
 mod directory;
 mod gold;
+mod left_out;
 mod reports;
 
 use std::time::Duration;
@@ -13,24 +14,25 @@ use jiff::civil::Date;
 use uptake_domain::calendar::{Window, to_seconds};
 use uptake_domain::catalogue::{CHECKS_FAILED, CONCEALED_NAMES, MetricSpec, STALE_REPORTS, USAGE_REPORT_AGE};
 use uptake_domain::data_quality::{Check, CheckStatus};
-use uptake_domain::tables::{self, SILVER_REJECTED};
-use uptake_lake::{Columns, Lake};
+use uptake_domain::tables;
+use uptake_lake::Lake;
 use uptake_upstream::error::ApiError;
 use uptake_upstream::microsoft::Graph;
-use uuid::Uuid;
 
 use crate::config::M365UsageConfig;
 use crate::dry_run::{self, ReadOnly};
+use crate::exclusions::{Excluded, Exclusions};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::people::People;
 use crate::ports::Ports;
+use crate::rejected::{self, RejectedRecord};
 use crate::telemetry;
 use crate::traced_lake::TracedLake;
 use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
 pub(crate) use day_record::{DayRecord, first as first_day, read as read_day};
 pub(crate) use gold::told_days;
-pub(crate) use reports::report_age;
+pub(crate) use reports::{ACTIVITY_OF_SEVEN_DAYS, report_age};
 
 /// The name of the function.
 pub const FUNCTION: &str = "m365-usage";
@@ -47,6 +49,7 @@ pub async fn collect(
     graph: &Graph,
     lake: &Lake,
     config: &M365UsageConfig,
+    exclusions: &Exclusions,
     ports: Ports<'_>,
     trigger: &Trigger,
     invocation: &Invocation,
@@ -61,6 +64,7 @@ pub async fn collect(
         graph,
         lake: TracedLake::new(lake, FUNCTION, ports.clock, invocation, trigger.dry_run),
         config,
+        exclusions,
         ports,
         invocation,
         day: trigger.day()?,
@@ -77,6 +81,7 @@ struct Collection<'a> {
     graph: &'a Graph,
     lake: TracedLake<'a>,
     config: &'a M365UsageConfig,
+    exclusions: &'a Exclusions,
     ports: Ports<'a>,
     invocation: &'a Invocation,
     day: Date,
@@ -131,29 +136,10 @@ impl Findings {
     }
 }
 
-/// A record that could not be understood: a row of `silver_rejected`.
-#[derive(serde::Serialize)]
-struct RejectedRecord {
-    source: &'static str,
-    rejected_on: Date,
-    record_id: String,
-    rule: String,
-    error: String,
-    record: String,
-}
-
-impl RejectedRecord {
-    fn new(source: &'static str, day: Date, rule: &str, error: String, record: String) -> Self {
-        let name = format!("{source}/{rule}/{record}");
-        Self {
-            source,
-            rejected_on: day,
-            record_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string(),
-            rule: rule.to_owned(),
-            error,
-            record,
-        }
-    }
+/// Who is known, and who of them is excluded.
+struct Known {
+    people: People,
+    excluded: Excluded,
 }
 
 impl Collection<'_> {
@@ -161,6 +147,7 @@ impl Collection<'_> {
         let past_due = telemetry::note_past_due(FUNCTION, trigger, self.ports.clock);
         let mut findings = Findings::default();
         let ending = self.offer(past_due, &mut findings).await;
+        self.lake.note_calls(self.exclusions.take_calls());
         self.lake.note_calls(self.graph.take_calls());
         let ending = self.lake.leave_trace(ending).await;
         let metrics = findings.metrics();
@@ -207,6 +194,7 @@ impl Collection<'_> {
     /// Reads and stores everything, each part as far as it goes: a report is to be had for a few days only, and must not
     /// be lost because the directory failed.
     async fn collect_day(&self, mut record: DayRecord, findings: &mut Findings) -> Result<DayRecord, PipelineError> {
+        let exclusions = self.exclusions.read(self.ports, self.invocation.deadline).await?;
         let is_read = self.read_directory(&mut record, findings).await?;
         let people = People::read(self.lake.tables()).await?;
         if is_read {
@@ -220,20 +208,25 @@ impl Collection<'_> {
             }
             self.summarise_licenses(&people, findings).await?;
         }
-        let changed = self.read_usage(&mut record, &people, findings).await?;
-        self.read_activity(&mut record, &people, findings).await?;
-        self.store_rejected(findings).await?;
+        let known = Known {
+            excluded: Excluded::among(&people, exclusions),
+            people,
+        };
+        let changed = self.read_usage(&mut record, &known, findings).await?;
+        self.read_activity(&mut record, &known, findings).await?;
+        rejected::store(&self.lake, &mut findings.rejected).await?;
+        findings.counts.quarantined = findings.rejected.len() as u64;
         let reported = self.reported_days().await?;
-        self.judge_freshness(&reported, &people, findings);
+        self.judge_freshness(&reported, &known.people, findings);
         let is_fresh = findings.report_age.is_some() && !findings.is_stale();
         if record.directory.is_some() && is_fresh {
-            self.fill_gold(&reported, changed, &people, findings).await?;
+            self.fill_gold(&reported, changed, &known, findings).await?;
         }
-        let nobody_to_tell_of = people.held == 0 && findings.report_age.is_none() && findings.missing.is_empty();
+        let nobody_to_tell_of = known.people.held == 0 && findings.report_age.is_none() && findings.missing.is_empty();
         let is_told = is_fresh && record.report_refresh_on.is_some();
         record.can_be_scored = record.directory.is_some() && (is_told || nobody_to_tell_of);
         record.complete = findings.missing.is_empty();
-        self.check_tables(&record, &people, findings).await?;
+        self.check_tables(&record, &known.people, findings).await?;
         self.lake.store_checks(self.day, &findings.checks).await?;
         record.missing.clone_from(&findings.missing);
         record.invocation_id.clone_from(&self.invocation.id);
@@ -247,26 +240,9 @@ impl Collection<'_> {
         }
     }
 
-    async fn store_rejected(&self, findings: &mut Findings) -> Result<(), PipelineError> {
-        if !findings.rejected.is_empty() {
-            // The same bytes twice on a day are one row.
-            findings
-                .rejected
-                .sort_by(|a, b| (a.source, &a.record_id).cmp(&(b.source, &b.record_id)));
-            findings
-                .rejected
-                .dedup_by(|a, b| (a.source, &a.record_id) == (b.source, &b.record_id));
-            self.lake
-                .upsert(&SILVER_REJECTED, Columns::All, &findings.rejected)
-                .await?;
-        }
-        findings.counts.quarantined = findings.rejected.len() as u64;
-        Ok(())
-    }
-
     /// Tables that are not tended grow slow and large, and no day is lost when that fails once.
     async fn maintain(&self) {
-        for table in tables::ALL {
+        for table in tables::LAKE {
             if !self.invocation.deadline.allows(TIME_TO_MAINTAIN) {
                 return;
             }

@@ -13,10 +13,13 @@ use uptake_lake::Columns;
 use uptake_upstream::error::ApiError;
 use uptake_upstream::microsoft::reports::{ActivityOf, ActivityReport, Period, Report, ReportForm, UsageReport};
 
-use super::{Collection, DayRecord, Findings, RejectedRecord};
+use super::left_out::without_excluded;
+use super::{Collection, DayRecord, Findings, Known};
 use crate::bronze::{Bronze, Form};
+use crate::exclusions::Excluded;
 use crate::outcome::PipelineError;
 use crate::people::People;
+use crate::rejected::RejectedRecord;
 use crate::usage_rows::UsageRow;
 
 /// What each report's bytes and rejected rows are kept under.
@@ -38,7 +41,7 @@ fn activity_source(which: ActivityOf) -> &'static str {
 const WITHOUT_LONGER_PERIOD: Columns = Columns::AllBut(&["period_days", "prompts", "active_days_reported"]);
 
 /// What `silver_m365_activity` calls the report of seven days.
-const FALLBACK: &str = "last_7_days";
+pub(crate) const ACTIVITY_OF_SEVEN_DAYS: &str = "last_7_days";
 
 /// A row of `silver_m365_activity`.
 #[derive(Serialize)]
@@ -58,9 +61,10 @@ impl Collection<'_> {
     pub(super) async fn read_usage(
         &self,
         record: &mut DayRecord,
-        people: &People,
+        known: &Known,
         findings: &mut Findings,
     ) -> Result<Option<Date>, PipelineError> {
+        let people = &known.people;
         // A credential that was just refused is not tried three times over.
         if matches!(findings.refused, Some(ApiError::Unauthorized { .. })) {
             return Ok(None);
@@ -75,7 +79,7 @@ impl Collection<'_> {
             // The reports themselves show whether names are concealed.
             Err(error) => tracing::info!(%error, "the settings of reports could not be read"),
         }
-        let week = match self.usage_of(Period::D7, findings).await? {
+        let week = match self.usage_of(Period::D7, &known.excluded, findings).await? {
             Ok(report) => report,
             Err(error) => {
                 findings.concealed |= matches!(error, ApiError::Concealed);
@@ -96,7 +100,7 @@ impl Collection<'_> {
             }
             return Ok(None);
         };
-        let month = self.longer_report(refresh_on, findings).await?;
+        let month = self.longer_report(refresh_on, &known.excluded, findings).await?;
         let by_upn = people.by_upn(refresh_on);
         let longer: HashMap<&str, &UsageRecord> = month
             .iter()
@@ -139,9 +143,10 @@ impl Collection<'_> {
     async fn longer_report(
         &self,
         refresh_on: Date,
+        excluded: &Excluded,
         findings: &mut Findings,
     ) -> Result<Option<Vec<UsageRecord>>, PipelineError> {
-        match self.usage_of(Period::D28, findings).await? {
+        match self.usage_of(Period::D28, excluded, findings).await? {
             Ok(report) if report.rows.refresh_on == Some(refresh_on) => Ok(Some(report.rows.rows)),
             Ok(_) => {
                 findings.notes.push(
@@ -166,10 +171,14 @@ impl Collection<'_> {
     async fn usage_of(
         &self,
         period: Period,
+        excluded: &Excluded,
         findings: &mut Findings,
     ) -> Result<Result<UsageReport, ApiError>, PipelineError> {
         let answer = self.graph.copilot_usage(period, self.invocation.deadline).await;
-        let report = self.take_in(usage_source(period), answer, findings).await?;
+        let mut report = self.take_in(usage_source(period), answer, excluded, findings).await?;
+        if let Ok(report) = &mut report {
+            report.rows.rows.retain(|row| !excluded.has_name(&row.upn));
+        }
         if report.as_ref().is_ok_and(|report| report.form != ReportForm::CsvV2) {
             findings.notes.push(
                 "Microsoft did not give version 2 of the usage report; prompts and active days are missing".to_owned(),
@@ -178,18 +187,20 @@ impl Collection<'_> {
         Ok(report)
     }
 
-    /// Keeps the bytes of a report, understood or not, sets its odd rows aside, and refuses one without names.
+    /// Keeps the bytes of a report, understood or not, but for excluded people, sets its odd rows aside, and refuses one
+    /// without names.
     async fn take_in<T>(
         &self,
         source: &'static str,
         answer: Result<Report<T>, ApiError>,
+        excluded: &Excluded,
         findings: &mut Findings,
     ) -> Result<Result<Report<T>, ApiError>, PipelineError> {
         let mut bronze = self.bronze(source);
         let mut report = match answer {
             Ok(report) => report,
             Err(error) => {
-                self.keep_refused(&mut bronze).await?;
+                self.keep_refused_but(excluded, &mut bronze).await?;
                 return Ok(Err(error));
             }
         };
@@ -198,9 +209,10 @@ impl Collection<'_> {
             ReportForm::BetaJson => Form::Json,
         };
         for body in std::mem::take(&mut report.bodies) {
-            bronze.keep(form, &body).await?;
+            bronze.keep(form, &without_excluded(&body, form, excluded)).await?;
         }
-        let rejected = std::mem::take(&mut report.rows.rejected);
+        let mut rejected = std::mem::take(&mut report.rows.rejected);
+        rejected.retain(|row| !excluded.is_named_in(row.record.as_bytes()));
         findings.rejected.extend(
             rejected
                 .into_iter()
@@ -212,11 +224,19 @@ impl Collection<'_> {
         Ok(Ok(report))
     }
 
-    /// Keeps the bytes of an answer that was not understood.
+    /// Keeps the bytes of a report that was not understood, but for excluded people.
+    async fn keep_refused_but(&self, excluded: &Excluded, bronze: &mut Bronze<'_>) -> Result<(), PipelineError> {
+        if let Some(body) = self.graph.take_refused_body() {
+            let form = form_of(&body);
+            bronze.keep(form, &without_excluded(&body, form, excluded)).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the bytes of an answer that was not understood and tells of nobody's use.
     pub(super) async fn keep_refused(&self, bronze: &mut Bronze<'_>) -> Result<(), PipelineError> {
         if let Some(body) = self.graph.take_refused_body() {
-            let is_json = body.trim_ascii_start().starts_with(b"{");
-            bronze.keep(if is_json { Form::Json } else { Form::Csv }, &body).await?;
+            bronze.keep(form_of(&body), &body).await?;
         }
         Ok(())
     }
@@ -225,9 +245,10 @@ impl Collection<'_> {
     pub(super) async fn read_activity(
         &self,
         record: &mut DayRecord,
-        people: &People,
+        known: &Known,
         findings: &mut Findings,
     ) -> Result<(), PipelineError> {
+        let Known { people, excluded } = known;
         let Some(day) = record.report_refresh_on.filter(|_| !findings.concealed) else {
             return Ok(());
         };
@@ -237,12 +258,13 @@ impl Collection<'_> {
         if record.activity_refresh_on >= Some(day) && !self.again {
             return Ok(());
         }
-        let (kind, report) = match self.activity_of(ActivityOf::Day(day), findings).await? {
+        let (kind, report) = match self.activity_of(ActivityOf::Day(day), excluded, findings).await? {
             Ok(report) if report.rows.refresh_on.is_some() => ("day", Ok(report)),
             // No data yet, or a day too long ago.
-            Ok(_) | Err(ApiError::NotAvailable { .. }) => {
-                (FALLBACK, self.activity_of(ActivityOf::LastSevenDays, findings).await?)
-            }
+            Ok(_) | Err(ApiError::NotAvailable { .. }) => (
+                ACTIVITY_OF_SEVEN_DAYS,
+                self.activity_of(ActivityOf::LastSevenDays, excluded, findings).await?,
+            ),
             Err(error) => ("day", Err(error)),
         };
         let report = match report {
@@ -270,7 +292,7 @@ impl Collection<'_> {
             .tables()
             .partition_dates(&SILVER_M365_ACTIVITY, "report_refresh_on")
             .await?;
-        if kind == FALLBACK && stored.contains(&refresh_on) {
+        if kind == ACTIVITY_OF_SEVEN_DAYS && stored.contains(&refresh_on) {
             // What the report of that very day told stays.
             record.activity_refresh_on = record.activity_refresh_on.max(Some(refresh_on));
             return Ok(());
@@ -292,10 +314,15 @@ impl Collection<'_> {
     async fn activity_of(
         &self,
         which: ActivityOf,
+        excluded: &Excluded,
         findings: &mut Findings,
     ) -> Result<Result<ActivityReport, ApiError>, PipelineError> {
         let answer = self.graph.active_users(which, self.invocation.deadline).await;
-        self.take_in(activity_source(which), answer, findings).await
+        let mut report = self.take_in(activity_source(which), answer, excluded, findings).await?;
+        if let Ok(report) = &mut report {
+            report.rows.rows.retain(|row| !excluded.has_name(&row.upn));
+        }
+        Ok(report)
     }
 
     /// The days up to which the usage reports in silver tell.
@@ -337,6 +364,14 @@ impl Collection<'_> {
                 self.day
             ),
         ));
+    }
+}
+
+fn form_of(body: &[u8]) -> Form {
+    if body.trim_ascii_start().starts_with(b"{") {
+        Form::Json
+    } else {
+        Form::Csv
     }
 }
 

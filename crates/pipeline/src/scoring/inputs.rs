@@ -1,4 +1,4 @@
-//! What scores rest on: every usage snapshot of the window, gathered person by person in one pass.
+//! What scores rest on: every usage snapshot of the window and every day with an audit event, gathered person by person.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
-use uptake_domain::tables::SILVER_COPILOT_USAGE;
+use uptake_domain::tables::{GOLD_AUDIT_SUMMARY, SILVER_COPILOT_USAGE};
 use uptake_domain::usage_score::{ScoreInputs, SeenUse, WINDOW_DAYS};
 use uptake_lake::{Filter, Lake};
 
@@ -56,6 +56,14 @@ const COLUMNS: [&str; 17] = [
     "active_days_reported",
 ];
 
+/// A day on which the audit log saw somebody.
+#[derive(Deserialize)]
+struct AuditDay {
+    user_id: Option<String>,
+    upn: String,
+    day: i32,
+}
+
 /// What is known of the use of everybody, for a few days.
 pub(super) struct Inputs<'p> {
     /// The day up to which the newest report told that each day may rest on.
@@ -101,6 +109,10 @@ impl<'p> Inputs<'p> {
         let from = oldest.saturating_sub((WINDOW_DAYS - 1).days());
         let to = in_gold.last().copied().unwrap_or(newest);
         let by_upn = people.by_upn(newest);
+        let known = |user_id: Option<&str>, upn: &str| match user_id {
+            Some(id) => people.users.get_key_value(id).map(|(id, _)| id.as_str()),
+            None => by_upn.get(upn).copied(),
+        };
         let window = Filter::DatesBetween("report_refresh_on", from, to);
         let mut outside = None;
         lake.scan(&SILVER_COPILOT_USAGE, &COLUMNS, &window, |rows: Vec<Snapshot>| {
@@ -109,12 +121,18 @@ impl<'p> Inputs<'p> {
                     outside = Some(row.report_refresh_on);
                     continue;
                 };
-                let known = match &row.user_id {
-                    Some(id) => people.users.get_key_value(id).map(|(id, _)| id.as_str()),
-                    None => by_upn.get(row.upn.as_str()).copied(),
-                };
-                if let Some(user_id) = known {
+                if let Some(user_id) = known(row.user_id.as_deref(), &row.upn) {
                     inputs.take(user_id, refresh_on, &row, &needed);
+                }
+            }
+        })
+        .await?;
+        let window = Filter::DatesBetween("day", from, newest);
+        let columns = ["user_id", "upn", "day"];
+        lake.scan(&GOLD_AUDIT_SUMMARY, &columns, &window, |rows: Vec<AuditDay>| {
+            for row in rows {
+                if let Some((user_id, day)) = known(row.user_id.as_deref(), &row.upn).zip(date(row.day)) {
+                    inputs.person(user_id).seen.see(day);
                 }
             }
         })
@@ -126,11 +144,7 @@ impl<'p> Inputs<'p> {
     }
 
     fn take(&mut self, user_id: &'p str, refresh_on: Date, row: &Snapshot, needed: &BTreeSet<Date>) {
-        let newest = self.newest;
-        let known = self.people.entry(user_id).or_insert_with(|| Known {
-            seen: SeenUse::until(newest),
-            reported: BTreeMap::new(),
-        });
+        let known = self.person(user_id);
         let apps = [
             row.teams_on,
             row.word_on,
@@ -158,6 +172,14 @@ impl<'p> Inputs<'p> {
         {
             known.reported.insert(refresh_on, active_days);
         }
+    }
+
+    fn person(&mut self, user_id: &'p str) -> &mut Known {
+        let newest = self.newest;
+        self.people.entry(user_id).or_insert_with(|| Known {
+            seen: SeenUse::until(newest),
+            reported: BTreeMap::new(),
+        })
     }
 
     /// The day up to which reports tell that a score of the day may rest on; none where they are too old.

@@ -21,6 +21,7 @@ use uptake_lake::{Columns, Filter, Lake};
 
 use crate::config::ScoringConfig;
 use crate::dry_run::{self, ReadOnly, Silent};
+use crate::exclusions::{Excluded, Exclusions};
 use crate::m365_usage;
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::people::People;
@@ -51,6 +52,7 @@ pub async fn figures(files: &dyn Files, day: Date) -> Result<Option<LicenseFigur
 pub async fn score(
     lake: &Lake,
     config: &ScoringConfig,
+    exclusions: &Exclusions,
     ports: Ports<'_>,
     logs: &dyn Logs,
     trigger: &Trigger,
@@ -65,6 +67,7 @@ pub async fn score(
     let scoring = Scoring {
         lake: TracedLake::new(lake, FUNCTION, ports.clock, invocation, trigger.dry_run),
         config,
+        exclusions,
         ports,
         logs,
         invocation,
@@ -81,6 +84,7 @@ pub async fn score(
 struct Scoring<'a> {
     lake: TracedLake<'a>,
     config: &'a ScoringConfig,
+    exclusions: &'a Exclusions,
     ports: Ports<'a>,
     logs: &'a dyn Logs,
     invocation: &'a Invocation,
@@ -129,6 +133,7 @@ impl Scoring<'_> {
         let past_due = telemetry::note_past_due(FUNCTION, trigger, self.ports.clock);
         let mut findings = Findings::default();
         let ending = self.offer(past_due, &mut findings).await;
+        self.lake.note_calls(self.exclusions.take_calls());
         let ending = self.lake.leave_trace(ending).await;
         let metrics = findings.metrics();
         telemetry::publish(self.ports.metrics, FUNCTION, trigger, past_due, ending, &metrics).await
@@ -192,7 +197,9 @@ impl Scoring<'_> {
         let is_newest = newest_scored.is_none_or(|newest| self.day >= newest);
         let days = self.days(newest_scored).await?;
         let lake = self.lake.tables();
+        let exclusions = self.exclusions.read(self.ports, self.invocation.deadline).await?;
         let people = People::read(lake).await?;
+        let excluded = Excluded::among(&people, exclusions);
         let told = m365_usage::told_days(self.ports.files, lake).await?;
         let inputs = Inputs::read(lake, told, &people, &days).await?;
         let mut scored = None;
@@ -210,7 +217,9 @@ impl Scoring<'_> {
                     continue;
                 }
             };
-            let rows = self.score_day(*day, as_of_on, &people, &inputs, findings).await?;
+            let rows = self
+                .score_day(*day, as_of_on, &people, &excluded, &inputs, findings)
+                .await?;
             if *day == self.day {
                 if is_newest {
                     self.update_summary(&rows, &people, findings).await?;
@@ -223,7 +232,7 @@ impl Scoring<'_> {
             self.ports.progress.show("days scored", done, Some(days.len() as u64));
         }
         if let Some((_, rows)) = &scored {
-            findings.checks.extend(self.checks_of_scores(rows, &people));
+            findings.checks.extend(self.checks_of_scores(rows, &people, &excluded));
         }
         findings.checks.push(gaps_check(&days, &inputs));
         self.lake.store_checks(self.day, &findings.checks).await?;
@@ -259,6 +268,7 @@ impl Scoring<'_> {
         day: Date,
         as_of_on: Date,
         people: &People,
+        excluded: &Excluded,
         inputs: &Inputs<'_>,
         findings: &mut Findings,
     ) -> Result<Vec<ScoreRow>, PipelineError> {
@@ -269,7 +279,9 @@ impl Scoring<'_> {
         let mut rows: Vec<ScoreRow> = Vec::with_capacity(stored.len());
         // Most days of the week have hardly a new score: what is stored as it is need not go through the table again.
         let mut changed = Vec::new();
-        for user in people.users.values() {
+        // What is stored of excluded people stays as it is, and nothing is added.
+        let users = people.users.values().filter(|user| !excluded.has_user(&user.user_id));
+        for user in users {
             let before = stored.remove(&user.user_id);
             let Some(blank) = before.clone().or_else(|| {
                 let held_since = people.license(&user.user_id).held_since(day)?;
@@ -329,9 +341,10 @@ impl Scoring<'_> {
         Ok(())
     }
 
-    fn checks_of_scores(&self, rows: &[ScoreRow], people: &People) -> [Check; 3] {
+    fn checks_of_scores(&self, rows: &[ScoreRow], people: &People, excluded: &Excluded) -> [Check; 3] {
         let table = GOLD_USAGE_SCORES.name;
-        let held = |user_id: &&String| people.license(user_id).held_since(self.day).is_some();
+        let held =
+            |user_id: &&String| !excluded.has_user(user_id) && people.license(user_id).held_since(self.day).is_some();
         let licensed: BTreeSet<&String> = people.users.keys().filter(held).collect();
         let scored = rows.iter().filter(|row| licensed.contains(&row.user_id)).count();
         let licensed = licensed.len();

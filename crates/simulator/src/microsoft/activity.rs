@@ -1,7 +1,7 @@
 //! What people do on a day: whether they work, what they use Copilot in, which workloads they touch.
 
 use super::{
-    cast,
+    cast::{self, Kind},
     licences::Segment,
     tenant::{Spell, Tenant},
 };
@@ -167,8 +167,33 @@ impl Tenant {
         })
     }
 
+    /// What this person did with Copilot on a day, by the licence that was in force; the same that reports add up.
+    pub(super) fn used_on(&self, tenure: Tenure, day: i64) -> Option<Use> {
+        let segments = self.licences(tenure);
+        let mut in_force = segments.iter().rev().filter(|segment| segment.is_in_force());
+        // Segments may overlap; what the later one covers is not asked of the earlier one.
+        let segment = in_force.find(|segment| segment.from <= day)?;
+        if day >= segment.until.min(segment.usable_until) {
+            return None;
+        }
+        self.used(&self.taste(tenure), segment, day)
+    }
+
+    /// How many prompts somebody without a licence had in the Copilot Chat that everybody may use; few do.
+    pub(super) fn chatted_without_licence(&self, tenure: Tenure, day: i64) -> u64 {
+        if self.kind(tenure) == Kind::Guest || self.about(tenure, 20, 8) != 0 || !self.held(tenure, day).is_empty() {
+            return 0;
+        }
+        let mut throws = self.dice.series(Topic::ChatWithoutLicence, tenure.slot, day);
+        if throws.below(10) < 6 && self.works(tenure.slot, day) {
+            1 + throws.below(4)
+        } else {
+            0
+        }
+    }
+
     /// Whether a person works on a day: seldom at weekends, never on leave.
-    fn works(&self, slot: u32, day: i64) -> bool {
+    pub(super) fn works(&self, slot: u32, day: i64) -> bool {
         let percent = if days::is_weekend(day) { 8 } else { 94 };
         self.dice.throw(Topic::Workday, slot, day, 100) < percent && !self.is_on_leave(slot, day)
     }

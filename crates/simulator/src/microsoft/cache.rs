@@ -10,12 +10,23 @@ const KEPT: usize = 6;
 /// What was made last, newest at the end.
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
+    most: usize,
     made: Mutex<Vec<(K, V)>>,
 }
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Self { made: Mutex::default() }
+        Self::keeping(KEPT)
+    }
+}
+
+impl<K, V> Cache<K, V> {
+    /// One that keeps so many things.
+    pub(super) fn keeping(most: usize) -> Self {
+        Self {
+            most,
+            made: Mutex::default(),
+        }
     }
 }
 
@@ -27,7 +38,7 @@ impl<K: PartialEq, V: Clone> Cache<K, V> {
         }
         let value = make();
         let mut kept = lock(&self.made);
-        if kept.len() >= KEPT {
+        if kept.len() >= self.most {
             kept.remove(0);
         }
         kept.push((key, value.clone()));

@@ -14,8 +14,9 @@ use axum::{
 };
 
 use super::{
-    BETA_REPORTS, BETA_USAGE, REPORTS, SUBSCRIBED_SKUS, USAGE, USERS, functions,
+    BETA_REPORTS, BETA_USAGE, REPORTS, SUBSCRIBED_SKUS, USAGE, USERS, feed, functions,
     limits::Budget,
+    login::Resource,
     refusal::{Door, Refusal},
 };
 use crate::{faults::Refused, server::Delay, world::World};
@@ -59,8 +60,12 @@ fn admit(world: &World, door: Door, request: &Request, fault: Option<Refused>) -
     match door {
         Door::Downloads if request.headers().contains_key(AUTHORIZATION) => Err(Refusal::UnwantedToken),
         Door::Login | Door::Downloads => Ok(()),
+        Door::Feed => Ok(feed::admit(world, request)?),
         Door::Graph => {
-            world.microsoft.tokens.check(request.headers(), &world.clock)?;
+            let tokens = &world.microsoft.tokens;
+            if !tokens.is_good(request.headers(), Resource::Graph, &world.clock) {
+                return Err(Refusal::NoToken);
+            }
             let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
             match route.and_then(|route| budget(route, request.uri())) {
                 None => Ok(()),

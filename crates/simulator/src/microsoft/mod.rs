@@ -1,17 +1,21 @@
-//! A Microsoft 365 tenant as Uptake needs it: login, directory, licences and usage reports.
+//! A Microsoft 365 tenant as Uptake needs it: login, directory, licences, usage reports, the audit log and a list.
 
 mod active_users;
 mod activity;
 mod assignments;
+mod audit;
+mod audit_query;
 mod cache;
 mod cast;
 mod csv;
 mod downloads;
+pub(crate) mod feed;
 mod functions;
 mod gate;
 mod identities;
 mod licences;
 mod limits;
+mod lists;
 mod login;
 mod names;
 pub(crate) mod pages;
@@ -34,14 +38,23 @@ use axum::{
 use bytes::Bytes;
 
 use self::{
+    audit::Log,
+    audit_query::Queries,
     cache::Cache,
     downloads::{Downloads, File},
+    feed::{content, delivery, delivery::Courier, subscriptions, subscriptions::Subscriptions},
     limits::Limits,
+    lists::Exclusions,
     login::Tokens,
     refusal::Door,
     tenant::Tenant,
     truth::{HeldSku, TenantTruth, TenantUser, UsageTruth, WorkloadTruth},
     usage::Period,
+};
+pub use self::{
+    audit::truth::{AuditCounts, AuditTruth},
+    feed::delivery::Deliveries,
+    lists::{EXCLUSION_LIST_ID, EXCLUSION_SITE_ID},
 };
 use crate::{Settings, world::World};
 
@@ -61,9 +74,16 @@ const BETA_USAGE: &str = "/beta/copilot/reports/{function}";
 const REPORTS: &str = "/v1.0/reports/{function}";
 const BETA_REPORTS: &str = "/beta/reports/{function}";
 const DOWNLOADS: &str = "/_downloads/{token}";
+const LIST_ITEMS: &str = "/v1.0/sites/{site}/lists/{list}/items";
+const QUERIES: &str = "/v1.0/security/auditLog/queries";
+const QUERY: &str = "/v1.0/security/auditLog/queries/{query_id}";
+const QUERY_RECORDS: &str = "/v1.0/security/auditLog/queries/{query_id}/records";
+const BETA_QUERIES: &str = "/beta/security/auditLog/queries";
+const BETA_QUERY: &str = "/beta/security/auditLog/queries/{query_id}";
+const BETA_QUERY_RECORDS: &str = "/beta/security/auditLog/queries/{query_id}/records";
 
 /// Every route, as it is counted and as scenario files name it.
-pub(crate) const ROUTES: [&str; 9] = [
+pub(crate) const ROUTES: [&str; 22] = [
     TOKEN,
     USERS,
     SUBSCRIBED_SKUS,
@@ -73,12 +93,30 @@ pub(crate) const ROUTES: [&str; 9] = [
     REPORTS,
     BETA_REPORTS,
     DOWNLOADS,
+    LIST_ITEMS,
+    QUERIES,
+    QUERY,
+    QUERY_RECORDS,
+    BETA_QUERIES,
+    BETA_QUERY,
+    BETA_QUERY_RECORDS,
+    feed::START,
+    feed::STOP,
+    feed::LIST,
+    feed::CONTENT,
+    feed::NOTIFICATIONS,
+    feed::AUDIT,
 ];
 
 /// The tenant, and what Microsoft remembers between requests.
 #[derive(Debug)]
 pub(crate) struct Microsoft {
     pub(crate) tenant: Tenant,
+    pub(crate) log: Log,
+    pub(crate) exclusions: Exclusions,
+    subscriptions: Subscriptions,
+    courier: Courier,
+    queries: Queries,
     tokens: Tokens,
     limits: Limits,
     downloads: Downloads,
@@ -89,8 +127,14 @@ pub(crate) struct Microsoft {
 
 impl Microsoft {
     pub(crate) fn new(settings: &Settings) -> Self {
+        let log = Log::new(settings);
         Self {
             tenant: Tenant::new(settings),
+            exclusions: Exclusions::default(),
+            subscriptions: Subscriptions::new(&settings.scenario, log.since),
+            log,
+            courier: Courier::default(),
+            queries: Queries::default(),
             tokens: Tokens::default(),
             limits: Limits::new(&settings.scenario),
             downloads: Downloads::default(),
@@ -151,6 +195,14 @@ pub(crate) fn router(world: &Arc<World>) -> Router<Arc<World>> {
     let login = Router::new()
         .route(TOKEN, post(login::token))
         .layer(behind(Door::Login));
+    let feed = Router::new()
+        .route(feed::START, post(subscriptions::start))
+        .route(feed::STOP, post(subscriptions::stop))
+        .route(feed::LIST, get(subscriptions::list))
+        .route(feed::CONTENT, get(content::list))
+        .route(feed::NOTIFICATIONS, get(delivery::list))
+        .route(feed::AUDIT, get(content::blob))
+        .layer(behind(Door::Feed));
     Router::new()
         .route(USERS, get(users::users))
         .route(SUBSCRIBED_SKUS, get(users::subscribed_skus))
@@ -159,8 +211,16 @@ pub(crate) fn router(world: &Arc<World>) -> Router<Arc<World>> {
         .route(BETA_USAGE, get(usage_report::json))
         .route(REPORTS, get(active_users::csv))
         .route(BETA_REPORTS, get(active_users::json_or_csv))
+        .route(LIST_ITEMS, get(lists::items))
+        .route(QUERIES, post(audit_query::create))
+        .route(QUERY, get(audit_query::status))
+        .route(QUERY_RECORDS, get(audit_query::records))
+        .route(BETA_QUERIES, post(audit_query::create))
+        .route(BETA_QUERY, get(audit_query::status))
+        .route(BETA_QUERY_RECORDS, get(audit_query::records))
         .layer(behind(Door::Graph))
         .merge(login)
+        .merge(feed)
 }
 
 /// What listens on the second origin.

@@ -2,7 +2,7 @@
 
 use axum::http::Uri;
 
-use super::{functions, refusal::Refusal};
+use super::{feed::Turn, functions, refusal::Refusal};
 
 /// How tokens begin. What follows is where the page begins, which list it is of, and its number.
 const MARK: &str = "RFNwdAIAAQ";
@@ -58,8 +58,11 @@ impl Place {
 
 /// The number of the page that a request asks for, where it has a token of ours.
 pub(crate) fn number(uri: &Uri) -> Option<u64> {
-    let place = Place::of(uri).ok().flatten()?;
-    Some(place.page.into())
+    let place = Place::of(uri).ok().flatten();
+    place.map_or_else(
+        || Turn::of(uri).ok().flatten().map(|turn| turn.page),
+        |place| Some(place.page.into()),
+    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! How Microsoft says no: status, headers and words, those of the login, of Graph and of the storage that keeps reports.
+//! The activity feed has words of its own.
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use axum::{
 };
 use serde_json::json;
 
+use super::feed::Denial;
 use crate::faults::Refused;
 
 /// Who is saying it.
@@ -16,6 +18,7 @@ use crate::faults::Refused;
 pub(super) enum Door {
     Login,
     Graph,
+    Feed,
     Downloads,
 }
 
@@ -40,6 +43,10 @@ pub(super) enum Refusal {
     TooManyRequests {
         retry_after: Option<Duration>,
     },
+    /// A site, a list or a query that is not there.
+    NoItem(&'static str),
+    /// The activity feed says it.
+    Feed(Denial),
     /// The storage wants no token.
     UnwantedToken,
     /// The address is not good, or not any more.
@@ -93,6 +100,8 @@ impl IntoResponse for Refusal {
                 }
                 response
             }
+            Self::NoItem(what) => graph(StatusCode::NOT_FOUND, "itemNotFound", what),
+            Self::Feed(denial) => denial.into_response(),
             Self::UnwantedToken => storage(
                 StatusCode::BAD_REQUEST,
                 "InvalidAuthenticationInfo",
@@ -107,8 +116,15 @@ impl IntoResponse for Refusal {
     }
 }
 
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::Feed(denial)
+    }
+}
+
 fn wanted(door: Door, refused: Refused) -> Response {
     match (door, refused) {
+        (Door::Feed, refused) => Denial::wanted(refused).into_response(),
         // Microsoft knows one kind of limit, whichever a scenario names.
         (Door::Login | Door::Graph, Refused::PrimaryLimit { reset, .. }) => Refusal::TooManyRequests {
             retry_after: Some(reset),

@@ -141,15 +141,7 @@ impl Tenant {
     /// The object id, the same through everything that happens to a person.
     pub(super) fn id(&self, tenure: Tenure) -> String {
         let mut series = self.dice.series(Topic::UserId, tenure.slot, tenure.number);
-        let mut bits = |width: u32| series.below(1 << width);
-        format!(
-            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-            bits(32),
-            bits(16),
-            bits(12),
-            bits(12),
-            bits(48)
-        )
+        guid(&mut series)
     }
 
     pub(super) fn profile(&self, tenure: Tenure, day: i64) -> Profile {
@@ -210,4 +202,17 @@ impl Tenant {
         }
         (self.about(tenure, 10, 25) != 0).then(|| names::department(place))
     }
+}
+
+/// An id of the kind that Microsoft gives to everything, out of the next throws.
+pub(super) fn guid(series: &mut Series) -> String {
+    let mut bits = |width: u32| series.below(1 << width);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        bits(32),
+        bits(16),
+        bits(12),
+        bits(12),
+        bits(48)
+    )
 }

@@ -59,9 +59,13 @@ pub(crate) async fn tenant_of(seed: u64, users: u32, scenario: &str) -> Tenant {
 }
 
 pub(crate) async fn login(simulator: &Simulator, tenant: &str, id: &str, secret: &str) -> Response {
+    login_for("graph.microsoft.com", simulator, tenant, id, secret).await
+}
+
+pub(crate) async fn login_for(resource: &str, simulator: &Simulator, tenant: &str, id: &str, secret: &str) -> Response {
     let form = format!(
         "client_id={id}&client_secret={secret}&grant_type=client_credentials&\
-         scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
+         scope=https%3A%2F%2F{resource}%2F.default"
     );
     no_redirects()
         .post(format!("{}/{tenant}/oauth2/v2.0/token", simulator.url()))

@@ -172,7 +172,14 @@ impl Lookup<'_> {
         let url = self.github.http.origin().at(&["graphql"]);
         let QueryAnswer { data, errors } = self
             .github
-            .send(self.owner, &GRAPHQL, url, Call::Post(body), self.deadline, read_answer)
+            .send(
+                self.owner,
+                &GRAPHQL,
+                url,
+                Call::Post(body.into()),
+                self.deadline,
+                read_answer,
+            )
             .await?;
         let Some(data) = data else {
             return Ok(None);

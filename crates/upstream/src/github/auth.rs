@@ -152,7 +152,7 @@ impl App {
             route: &ACCESS_TOKEN,
             url: http.origin().at(&["app", "installations", &id, "access_tokens"]),
             token: Some(token),
-            call: Call::Post("{}".to_owned()),
+            call: Call::Post("{}".into()),
         };
         http.send(&create, deadline, Answer::json).await
     }

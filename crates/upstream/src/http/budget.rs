@@ -17,7 +17,10 @@ use crate::http::{Resource, Route};
 const REST_POINTS_PER_MINUTE: usize = 900;
 /// GraphQL queries a minute before the secondary limit (same page: 2,000 points, a query is one).
 const GRAPHQL_POINTS_PER_MINUTE: usize = 2_000;
-/// Over which both are counted.
+/// Requests a minute to the Management Activity API, the least that any tenant has (learn.microsoft.com, Office 365
+/// Management Activity API, API throttling, read 2026-11-22).
+const ACTIVITY_REQUESTS_PER_MINUTE: usize = 2_000;
+/// Over which they are counted.
 pub(super) const MINUTE: Duration = Duration::from_mins(1);
 /// The reset time has whole seconds: one more makes sure that it has passed.
 const RESET_ROUNDING: Duration = Duration::from_secs(1);
@@ -31,6 +34,7 @@ pub(super) struct Budget {
     graphql: Mutex<State>,
     graph: Mutex<State>,
     reports: Mutex<State>,
+    activity: Mutex<State>,
     login: Mutex<State>,
 }
 
@@ -51,6 +55,7 @@ impl Budget {
             graphql: Mutex::default(),
             graph: Mutex::default(),
             reports: Mutex::default(),
+            activity: Mutex::default(),
             login: Mutex::default(),
         }
     }
@@ -121,6 +126,7 @@ impl Budget {
             Resource::Graphql => &self.graphql,
             Resource::Graph => &self.graph,
             Resource::Reports => &self.reports,
+            Resource::Activity => &self.activity,
             Resource::Login => &self.login,
         };
         // A poisoned lock means another task panicked; the counters are still counters.
@@ -133,6 +139,7 @@ fn per_minute(resource: Resource) -> Option<usize> {
     match resource {
         Resource::Core => Some(REST_POINTS_PER_MINUTE),
         Resource::Graphql => Some(GRAPHQL_POINTS_PER_MINUTE),
+        Resource::Activity => Some(ACTIVITY_REQUESTS_PER_MINUTE),
         Resource::Graph | Resource::Reports | Resource::Login => None,
     }
 }
@@ -193,15 +200,25 @@ mod tests {
     };
 
     #[tokio::test(start_paused = true)]
-    async fn no_minute_holds_more_requests_than_github_allows() {
+    async fn no_minute_holds_more_requests_than_the_upstream_allows() {
+        for (resource, per_minute) in [
+            (Resource::Core, REST_POINTS_PER_MINUTE),
+            (Resource::Activity, ACTIVITY_REQUESTS_PER_MINUTE),
+        ] {
+            no_minute_holds_more(resource, per_minute).await;
+        }
+    }
+
+    async fn no_minute_holds_more(resource: Resource, per_minute: usize) {
         let budget = Budget::new(MINUTE);
+        let route = Route { resource, ..ROUTE };
         let mut sent = Vec::new();
-        for _ in 0..2_000 {
-            budget.admit(&ROUTE, &SystemClock, Deadline::NONE).await.unwrap();
+        for _ in 0..=2 * per_minute {
+            budget.admit(&route, &SystemClock, Deadline::NONE).await.unwrap();
             sent.push(Instant::now());
         }
-        for (index, at) in sent.iter().enumerate().skip(REST_POINTS_PER_MINUTE) {
-            assert!(at.duration_since(sent[index - REST_POINTS_PER_MINUTE]) >= MINUTE);
+        for (index, at) in sent.iter().enumerate().skip(per_minute) {
+            assert!(at.duration_since(sent[index - per_minute]) >= MINUTE);
         }
     }
 

@@ -87,6 +87,7 @@ impl PageCache {
         Ok(Answer {
             body: zstd::decode_all(page.compressed.as_slice())?.into(),
             link: page.link.clone(),
+            next_page_uri: None,
             is_unchanged: true,
             records: Cell::default(),
         })

@@ -36,3 +36,13 @@ impl Journal {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_small_enough_for_each_of_thousands_of_blobs() {
+        assert!(size_of::<CallRecord>() <= 96, "{}", size_of::<CallRecord>());
+    }
+}

@@ -79,6 +79,8 @@ pub enum Resource {
     /// Microsoft Graph's reports: 14 requests in ten minutes (same page). A collection makes a handful, so that holding
     /// back ahead would only delay it; a 429 says how long to wait.
     Reports,
+    /// The audit feed of the Office 365 Management Activity API, which counts the requests of a minute.
+    Activity,
     /// Microsoft's sign-in.
     Login,
 }
@@ -89,6 +91,7 @@ impl Resource {
         match self {
             Self::Core | Self::Graphql => "GitHub",
             Self::Graph | Self::Reports => "Microsoft Graph",
+            Self::Activity => "the Management Activity API",
             Self::Login => "Microsoft's sign-in",
         }
     }
@@ -166,8 +169,8 @@ pub struct Request {
 pub enum Call {
     /// What is there.
     Get(Keep),
-    /// To take this JSON.
-    Post(String),
+    /// To take this JSON, which may hold a secret.
+    Post(SecretString),
     /// To take this form, which holds a secret.
     Form(SecretString),
 }
@@ -190,6 +193,8 @@ pub struct Answer {
     pub body: Bytes,
     /// Its `Link` header.
     pub link: Option<String>,
+    /// Its `NextPageUri` header, with which the Management Activity API names the page after this one.
+    pub next_page_uri: Option<String>,
     /// Whether it is as it was before (304).
     pub is_unchanged: bool,
     /// Records in it, once somebody has counted them.
@@ -263,7 +268,7 @@ impl Http {
         })
     }
 
-    /// The same client with a journal, for upstreams that are asked a few hundred times rather than forty thousand.
+    /// The same client with a journal, for upstreams that are asked a few thousand times rather than forty thousand.
     #[must_use]
     pub fn with_journal(mut self) -> Self {
         self.journal = Some(Journal::default());
@@ -491,6 +496,7 @@ impl Http {
             .await?;
         let status = response.status();
         let link = text(response.headers(), &LINK);
+        let next_page_uri = text(response.headers(), &HeaderName::from_static("nextpageuri"));
         let etag = text(response.headers(), &ETAG);
         let rate = rate_headers(response.headers(), self.clock.now());
         if is_home {
@@ -518,6 +524,7 @@ impl Http {
         let answer = Answer {
             body,
             link,
+            next_page_uri,
             is_unchanged: false,
             records: Cell::default(),
         };
@@ -573,7 +580,11 @@ impl Http {
     fn with_credentials(&self, request: &Request, url: Url, known_etag: Option<&str>) -> RequestBuilder {
         let mut builder = match &request.call {
             Call::Get(_) => self.client.request(Method::GET, url),
-            Call::Post(body) => self.client.request(Method::POST, url).body(body.clone()),
+            Call::Post(body) => self
+                .client
+                .request(Method::POST, url)
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.expose_secret().to_owned()),
             Call::Form(body) => self
                 .client
                 .request(Method::POST, url)

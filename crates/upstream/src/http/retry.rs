@@ -1,8 +1,9 @@
 //! The retry table: what one answer of the upstream means for the request.
 //!
 //! Background: GitHub says "slow down" in six ways (403 or 429; with the primary budget used up, with `Retry-After`, or
-//! with nothing but a sentence), and says "you may not" with the same 403. Microsoft says it with 429 and 503. Choice: one pure function from an answer to a
-//! [`Verdict`], so that the whole policy is one table that a test can print. Alternative: retry middleware; none of those
+//! with nothing but a sentence), and says "you may not" with the same 403. Microsoft says it with 429 and 503, and its
+//! Management Activity API with a 403 as well, where only a code in the body tells the two apart. Choice: one pure
+//! function from an answer to a [`Verdict`], so that the whole policy is one table that a test can print. Alternative: retry middleware; none of those
 //! at hand sees `Retry-After`, the reset time and the body together. Consequence: waiting, counting and deadlines live in
 //! the client, and nothing else decides whether to try again.
 
@@ -86,6 +87,13 @@ pub enum Limit {
 pub fn judge(route: &Route, status: u16, headers: RateHeaders, body: &[u8]) -> Result<(), Verdict> {
     let template = route.template;
     let is_github = matches!(route.resource, Resource::Core | Resource::Graphql);
+    if route.resource == Resource::Activity
+        && !(200..=299).contains(&status)
+        && let Some(code) = feed_code(body)
+        && let Some(judgement) = judge_feed(template, route.grant, code, status, headers)
+    {
+        return judgement;
+    }
     Err(match status {
         200..=299 | 304 => return Ok(()),
         401 if is_github => Verdict::GiveUp(ApiError::Unauthorized {
@@ -93,6 +101,10 @@ pub fn judge(route: &Route, status: u16, headers: RateHeaders, body: &[u8]) -> R
             hint: "renew the token or the App's key and check that it has not expired",
         }),
         400 | 401 if route.resource == Resource::Login => sign_in_refused(template, status, body),
+        401 if route.resource == Resource::Activity => Verdict::GiveUp(ApiError::Unauthorized {
+            route: template,
+            hint: "a fresh token was refused as well; check that UPTAKE_LOGIN_URL and UPTAKE_MANAGEMENT_URL are of the same cloud and that an administrator has consented to the application's permissions",
+        }),
         401 => Verdict::GiveUp(ApiError::Unauthorized {
             route: template,
             hint: "a fresh token was refused as well; check that UPTAKE_LOGIN_URL and UPTAKE_GRAPH_URL are of the same cloud and that an administrator has consented to the application's permissions",
@@ -118,6 +130,52 @@ pub fn judge(route: &Route, status: u16, headers: RateHeaders, body: &[u8]) -> R
             status,
         }),
     })
+}
+
+/// The code in a refusal of the Management Activity API: `{"error":{"code":"AF429",...}}`. Its troubleshooting page shows
+/// refusals in single quotes, which are no JSON, so that the code is found by its quotes alone.
+fn feed_code(body: &[u8]) -> Option<u32> {
+    String::from_utf8_lossy(body)
+        .split(['"', '\''])
+        .find_map(|quoted| quoted.strip_prefix("AF")?.parse().ok())
+}
+
+/// What a code of the Management Activity API means, for those that say more than the status they come with, which is not
+/// documented (learn.microsoft.com, Office 365 Management Activity API reference, Errors, read 2026-11-22).
+fn judge_feed(
+    route: &'static str,
+    grant: &'static str,
+    code: u32,
+    status: u16,
+    headers: RateHeaders,
+) -> Option<Result<(), Verdict>> {
+    let configuration = |sentence: &str| Verdict::GiveUp(ApiError::Configuration(sentence.to_owned()));
+    Some(Err(match code {
+        // The limit is one of a minute, which is also how long is waited where no time is named.
+        429 => Verdict::Wait(headers.retry_after.map_or(Limit::Unspecified, Limit::For)),
+        10_001 => Verdict::GiveUp(ApiError::Forbidden { route, grant }),
+        20_010 => configuration(
+            "UPTAKE_TENANT_ID is not the tenant that the token is of (AF20010); it must be the id of the tenant in which the application is registered",
+        ),
+        20_011 => configuration("there is no tenant of this id (AF20011); check UPTAKE_TENANT_ID"),
+        20_012 => configuration(
+            "the tenant is not set up for the audit feed (AF20012); it needs at least one Office 365 licence, and auditing turned on in Purview",
+        ),
+        20_013 => configuration(
+            "the audit feed wants UPTAKE_TENANT_ID to be the tenant's id, a GUID, and not one of its domains (AF20013)",
+        ),
+        20_021 => configuration(
+            "the webhook did not answer Microsoft's validation with 200, so nothing was changed (AF20021); check that its address begins with https:// and can be reached from outside, and that UPTAKE_WEBHOOK_AUTH_ID is the same on both sides",
+        ),
+        20_022 => Verdict::GiveUp(ApiError::NotSubscribed { route }),
+        20_023 => Verdict::GiveUp(ApiError::SubscriptionDisabled { route }),
+        // Not documented: what was to be enabled is (seen live on 2026-07-16 by the authors of graph2otel's
+        // o365activityclient, read 2026-11-22).
+        20_024 => return Some(Ok(())),
+        20_050..=20_052 => Verdict::GiveUp(ApiError::Gone { route }),
+        50_000 => passing_status(status, headers),
+        _ => return None,
+    }))
 }
 
 /// Judges the answer of where a download lies. Its address is good for minutes only, so that the next try, which gets a
@@ -194,7 +252,7 @@ fn sign_in_hint(code: Option<u32>) -> &'static str {
             "a Conditional Access policy blocks the application (AADSTS53003); let its workload identity in"
         }
         Some(500_011 | 70_011 | 1_002_012) => {
-            "the sign-in does not know the service that is asked for (AADSTS500011); check that UPTAKE_LOGIN_URL and UPTAKE_GRAPH_URL are of the same cloud"
+            "the sign-in does not know the service that is asked for (AADSTS500011); check that UPTAKE_LOGIN_URL is of the same cloud as UPTAKE_GRAPH_URL and UPTAKE_MANAGEMENT_URL"
         }
         _ => {
             "the sign-in was refused; the sign-in logs of the service principal in Entra say why, and UPTAKE_TENANT_ID, UPTAKE_CLIENT_ID and UPTAKE_CLIENT_SECRET are to be checked"
@@ -353,6 +411,52 @@ mod tests {
             let told = verdict(resource, status, headers, body);
             assert_eq!(told, expected, "{resource:?} {status} {headers:?} {body}");
         }
+    }
+
+    #[test]
+    fn every_answer_of_the_audit_feed_has_its_decision() {
+        let none = RateHeaders::default();
+        let retry_after = RateHeaders {
+            retry_after: Some(Duration::from_secs(30)),
+            ..none
+        };
+        let code = |code: &str| format!(r#"{{"error":{{"code":"{code}","message":"Of 11111111, 'AF99999'."}}}}"#);
+        for (status, headers, body, expected) in [
+            (200, none, code("AF429"), "accept"),
+            (403, none, code("AF429"), "wait, unspecified"),
+            (429, none, code("AF429"), "wait, unspecified"),
+            (403, retry_after, code("AF429"), "wait 30s"),
+            (403, none, "{'error':{'code':'AF429'}}".into(), "wait, unspecified"),
+            (429, none, String::new(), "wait, unspecified"),
+            (403, none, String::new(), "give up: Permission"),
+            (401, none, String::new(), "give up: Credentials"),
+            (401, none, code("AF10001"), "give up: Permission"),
+            (403, none, code("AF10001"), "give up: Permission"),
+            (400, none, code("AF20001"), "give up: Contract"),
+            (401, none, code("AF20010"), "give up: Configuration"),
+            (400, none, code("AF20011"), "give up: Configuration"),
+            (400, none, code("AF20012"), "give up: Configuration"),
+            (400, none, code("AF20013"), "give up: Configuration"),
+            (400, none, code("AF20020"), "give up: Contract"),
+            (400, none, code("AF20021"), "give up: Configuration"),
+            (400, none, code("AF20022"), "give up: Subscription"),
+            (400, none, code("AF20023"), "give up: Subscription"),
+            (400, none, code("AF20024"), "accept"),
+            (400, none, code("AF20030"), "give up: Contract"),
+            (400, none, code("AF20055"), "give up: Contract"),
+            (404, none, code("AF20050"), "give up: Gone"),
+            (400, none, code("AF20051"), "give up: Gone"),
+            (400, none, code("AF20052"), "give up: Gone"),
+            (404, none, String::new(), "give up: Permission"),
+            (500, none, code("AF50000"), "try again, at least 0ns"),
+            (400, none, code("AF50000"), "try again, at least 0ns"),
+            (503, retry_after, String::new(), "wait 30s"),
+        ] {
+            let told = verdict(Resource::Activity, status, headers, &body);
+            assert_eq!(told, expected, "{status} {headers:?} {body}");
+        }
+        let of_graph = verdict(Resource::Graph, 403, none, &code("AF429"));
+        assert_eq!(of_graph, "give up: Permission", "codes are the feed's own");
     }
 
     #[test]

@@ -17,8 +17,6 @@ use crate::origin::Origin;
 
 /// A token with less life than this is renewed before it is used.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_mins(5);
-/// What a simulator on this machine is asked for: it has no service of its own name in Entra.
-const PUBLIC_GRAPH: &str = "https://graph.microsoft.com";
 
 static TOKEN: Route = Route {
     template: "POST /{tenant}/oauth2/v2.0/token",
@@ -41,9 +39,10 @@ struct Token {
 }
 
 impl SignIn {
+    /// For tokens of one scope: each service takes its own only.
     pub(super) fn new(
         login: Origin,
-        graph: &Origin,
+        scope: String,
         principal: Principal,
         clock: Arc<dyn Clock>,
         patience: Patience,
@@ -59,17 +58,17 @@ impl SignIn {
                 )));
             }
         }
-        let scope = if graph.is_loopback() {
-            format!("{PUBLIC_GRAPH}/.default")
-        } else {
-            format!("{graph}/.default")
-        };
         Ok(Self {
             http: Http::new(login, HeaderMap::new(), clock, patience)?.with_journal(),
             principal,
             scope,
             token: Mutex::default(),
         })
+    }
+
+    /// Whose tenant it is.
+    pub(super) fn tenant(&self) -> &str {
+        &self.principal.tenant
     }
 
     pub(super) fn requests(&self) -> u64 {

@@ -1,29 +1,38 @@
-//! The read-only Microsoft Graph client.
+//! The clients of Microsoft Graph and of the audit feed, which is a service of its own.
 
+pub mod activity;
+pub mod audit_query;
+pub mod audit_records;
+pub mod lists;
 pub mod reports;
 pub mod skus;
 pub mod users;
 
 mod auth;
 mod pages;
+mod service;
 mod table;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
-use url::Url;
 
-use crate::clock::{Clock, Deadline};
+use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::http::retry::Verdict;
-use crate::http::{Answer, Call, CallRecord, Http, Keep, Patience, Request, Route};
+use crate::http::{CallRecord, Patience, Route};
 use crate::origin::Origin;
-use auth::SignIn;
+use service::Service;
 
 pub use pages::NextPage;
+
+/// Where Graph lies for everybody, and what its tokens are asked for.
+const PUBLIC_GRAPH: &str = "https://graph.microsoft.com";
 
 /// Who asks: an app registration with a client secret.
 pub struct Principal {
@@ -44,10 +53,9 @@ pub struct Raw<T> {
     pub value: T,
 }
 
-/// The client.
+/// The client of Microsoft Graph.
 pub struct Graph {
-    http: Http,
-    sign_in: SignIn,
+    service: Service,
 }
 
 impl Graph {
@@ -59,54 +67,23 @@ impl Graph {
         clock: Arc<dyn Clock>,
         patience: Patience,
     ) -> Result<Self, ApiError> {
-        let sign_in = SignIn::new(login, &graph, principal, Arc::clone(&clock), patience)?;
-        let http = Http::new(graph, HeaderMap::new(), clock, patience)?.with_journal();
-        Ok(Self { http, sign_in })
+        let service = Service::new(login, graph, PUBLIC_GRAPH, principal, clock, patience)?;
+        Ok(Self { service })
     }
 
     /// Requests sent so far, retries, downloads and sign-ins included.
     pub fn requests(&self) -> u64 {
-        self.http.requests() + self.sign_in.requests()
+        self.service.requests()
     }
 
     /// The calls since this was last asked, sign-ins included, in the order in which they were sent.
     pub fn take_calls(&self) -> Vec<CallRecord> {
-        let mut calls = self.sign_in.take_calls();
-        calls.extend(self.http.take_calls());
-        calls.sort_by_key(|call| call.at);
-        calls
+        self.service.take_calls()
     }
 
     /// The body of the last answer that came whole and was not understood, once: it is evidence.
     pub fn take_refused_body(&self) -> Option<Bytes> {
-        self.http.take_refused_body()
-    }
-
-    fn at(&self, path: &[&str]) -> Url {
-        self.http.origin().at(path)
-    }
-
-    async fn get<T>(
-        &self,
-        route: &'static Route,
-        url: Url,
-        deadline: Deadline,
-        read: impl Fn(&Answer) -> Result<T, Verdict>,
-    ) -> Result<T, ApiError> {
-        let token = self.sign_in.token(deadline).await?;
-        let mut request = Request {
-            route,
-            url,
-            token: Some(token.clone()),
-            call: Call::Get(Keep::Nothing),
-        };
-        match self.http.send(&request, deadline, &read).await {
-            Err(ApiError::Unauthorized { .. }) => {
-                request.token = Some(self.sign_in.renew(&token, deadline).await?);
-                self.http.send(&request, deadline, &read).await
-            }
-            answer => answer,
-        }
+        self.service.take_refused_body()
     }
 }
 
@@ -123,4 +100,15 @@ fn read_json<T: DeserializeOwned>(route: &Route, body: &[u8]) -> Result<T, Verdi
             Verdict::passing("the body is not the JSON it should be")
         }
     })
+}
+
+/// An instant; the audit log writes its own without an offset, and means UTC. Microsoft's word for none, the first of the
+/// year 1, is none.
+fn utc(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let at = text.parse::<Timestamp>().ok().or_else(|| {
+        let civil: DateTime = text.contains('T').then(|| text.parse().ok())??;
+        TimeZone::UTC.to_timestamp(civil).ok()
+    })?;
+    (at > Timestamp::UNIX_EPOCH).then_some(at)
 }

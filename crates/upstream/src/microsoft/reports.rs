@@ -182,9 +182,9 @@ impl Graph {
         struct Settings {
             display_concealed_names: Option<bool>,
         }
-        let url = self.at(&["v1.0", "admin", "reportSettings"]);
+        let url = self.service.at(&["v1.0", "admin", "reportSettings"]);
         let read = |answer: &Answer| read_json::<Settings>(&SETTINGS, &answer.body);
-        match self.get(&SETTINGS, url, deadline, read).await {
+        match self.service.get(&SETTINGS, url, deadline, read).await {
             Ok(settings) => Ok(settings.display_concealed_names),
             Err(ApiError::Forbidden { .. } | ApiError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -266,7 +266,7 @@ impl Graph {
     ) -> Result<Received<T>, ApiError> {
         for form in forms {
             let path: Vec<&str> = form.path.iter().map(String::as_str).collect();
-            let mut url = self.at(&path);
+            let mut url = self.service.at(&path);
             url.set_query(form.query);
             let first = NextPage::first(url);
             match self.page(form.route, &first, deadline, &decode).await {
@@ -296,12 +296,12 @@ impl Graph {
             layout: body.layout,
             rows: body.rows,
         };
-        let mut next = first.after(body.next_link, self.http.origin(), route)?;
+        let mut next = first.after(body.next_link, self.service.origin(), route)?;
         while let Some(this) = next {
             let (bytes, body) = self.page(route, &this, deadline, decode).await?;
             report.bodies.push(bytes);
             report.rows = report.rows.and(body.rows);
-            next = this.after(body.next_link, self.http.origin(), route)?;
+            next = this.after(body.next_link, self.service.origin(), route)?;
         }
         Ok(report)
     }
@@ -313,12 +313,13 @@ impl Graph {
         deadline: Deadline,
         decode: &impl Fn(&Fields<'_>) -> Result<T, Fault>,
     ) -> Result<(Bytes, Body<T>), ApiError> {
-        self.get(route, page.url(), deadline, |answer| {
-            let body = table::read(route, &answer.body, decode)?;
-            answer.holds(body.rows.came());
-            Ok((answer.body.clone(), body))
-        })
-        .await
+        self.service
+            .get(route, page.url(), deadline, |answer| {
+                let body = table::read(route, &answer.body, decode)?;
+                answer.holds(body.rows.came());
+                Ok((answer.body.clone(), body))
+            })
+            .await
     }
 }
 

@@ -37,24 +37,25 @@ struct PlanRecord {
 impl Graph {
     /// The SKUs the tenant has bought, with their service plans. They come in one page.
     pub async fn subscribed_skus(&self, deadline: Deadline) -> Result<Raw<Vec<SubscribedSku>>, ApiError> {
-        let url = self.at(&["v1.0", "subscribedSkus"]);
-        self.get(&SKUS, url, deadline, |answer| {
-            let skus: Skus = read_json(&SKUS, &answer.body)?;
-            answer.holds(skus.value.len());
-            let value = skus.value.into_iter().map(|sku| SubscribedSku {
-                sku_id: sku.sku_id.to_lowercase(),
-                plan_ids: sku
-                    .service_plans
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|plan| plan.service_plan_id.to_lowercase())
-                    .collect(),
-            });
-            Ok(Raw {
-                body: answer.body.clone(),
-                value: value.collect(),
+        let url = self.service.at(&["v1.0", "subscribedSkus"]);
+        self.service
+            .get(&SKUS, url, deadline, |answer| {
+                let skus: Skus = read_json(&SKUS, &answer.body)?;
+                answer.holds(skus.value.len());
+                let value = skus.value.into_iter().map(|sku| SubscribedSku {
+                    sku_id: sku.sku_id.to_lowercase(),
+                    plan_ids: sku
+                        .service_plans
+                        .unwrap_or_default()
+                        .into_iter()
+                        .map(|plan| plan.service_plan_id.to_lowercase())
+                        .collect(),
+                });
+                Ok(Raw {
+                    body: answer.body.clone(),
+                    value: value.collect(),
+                })
             })
-        })
-        .await
+            .await
     }
 }

@@ -48,11 +48,12 @@ impl Graph {
     /// A page of everybody: the first, or the one that the page before names.
     pub async fn users_page(&self, next: Option<NextPage>, deadline: Deadline) -> Result<UsersPage, ApiError> {
         let this = next.unwrap_or_else(|| {
-            let mut url = self.at(&["v1.0", "users"]);
+            let mut url = self.service.at(&["v1.0", "users"]);
             url.set_query(Some(QUERY));
             NextPage::first(url)
         });
         let (body, page) = self
+            .service
             .get(&USERS, this.url(), deadline, |answer| {
                 let page: Page = read_json(&USERS, &answer.body)?;
                 answer.holds(page.value.len());
@@ -62,7 +63,7 @@ impl Graph {
         Ok(UsersPage {
             body,
             users: page.value,
-            next: this.after(page.next_link, self.http.origin(), &USERS)?,
+            next: this.after(page.next_link, self.service.origin(), &USERS)?,
         })
     }
 }

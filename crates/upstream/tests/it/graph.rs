@@ -60,15 +60,20 @@ pub(crate) async fn server() -> MockServer {
     server
 }
 
-/// Gives out this token so many times.
+/// Gives out this token of Graph's so many times.
 pub(crate) async fn token(server: &MockServer, value: &str, expires_in: u32, times: u64) {
+    token_for(server, "graph.microsoft.com", value, expires_in, times).await;
+}
+
+/// Gives out this token of a service's so many times.
+pub(crate) async fn token_for(server: &MockServer, service: &str, value: &str, expires_in: u32, times: u64) {
     Mock::given(method("POST"))
         .and(path(TOKEN))
         .and(body_string_contains("grant_type=client_credentials"))
         .and(body_string_contains("client_secret=s3cr%26t"))
-        .and(body_string_contains(
-            "scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
-        ))
+        .and(body_string_contains(format!(
+            "scope=https%3A%2F%2F{service}%2F.default"
+        )))
         .respond_with(ResponseTemplate::new(200).set_body_json(
             json!({"token_type": "Bearer", "expires_in": expires_in, "ext_expires_in": 1, "access_token": value}),
         ))

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::civil::date;
 use serde_json::json;
+use uptake_domain::calendar::Window;
 use uptake_upstream::clock::{Deadline, SystemClock};
 use uptake_upstream::error::ApiError;
 use uptake_upstream::github::{GitHub, Identity};
+use uptake_upstream::microsoft::audit_query::QueryId;
 use uptake_upstream::microsoft::reports::{ActivityOf, Period};
 use uptake_upstream::microsoft::{Graph, Principal};
 use wiremock::matchers::{any, header, method, path};
@@ -305,4 +308,9 @@ fn calls_can_be_made_from_any_thread() {
     is_send(graph.conceals_names(Deadline::NONE));
     is_send(graph.copilot_usage(Period::D7, Deadline::NONE));
     is_send(graph.active_users(ActivityOf::LastSevenDays, Deadline::NONE));
+    is_send(graph.list_items("site", "list", "Email", Deadline::NONE));
+    let query = QueryId::new("q-1");
+    is_send(graph.start_audit_query(Window::of_day(date(2026, 8, 1)), &[], Deadline::NONE));
+    is_send(graph.audit_query_status(&query, Deadline::NONE));
+    is_send(graph.audit_query_page(&query, None, Deadline::NONE));
 }

@@ -3,8 +3,12 @@
 
 mod accounts;
 mod actions;
+mod activity;
 mod app;
+mod audit_query;
+mod audit_records;
 mod client;
+mod exclusion_list;
 mod graph;
 mod graph_calls;
 mod graph_reports;

@@ -2,6 +2,9 @@
 //!
 //! [`VARIABLES`] is the one list of what can be set; `docs/CONFIGURATION.md` is generated from it.
 
+mod values;
+mod variables;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -19,252 +22,9 @@ use uptake_upstream::github::Owner;
 use uptake_upstream::origin::Origin;
 
 use crate::ports::{LogStream, PortError, Secrets};
-
-/// One environment variable.
-#[derive(Debug)]
-pub struct Variable {
-    /// Its name.
-    pub name: &'static str,
-    /// The functions that read it.
-    pub functions: &'static [&'static str],
-    /// What it is when it is not set; `None` where that is an error or switches something off.
-    pub default: Option<&'static str>,
-    /// Something to start from.
-    pub example: &'static str,
-    /// What it means.
-    pub meaning: &'static str,
-}
-
-const ALL_FUNCTIONS: &[&str] = &["copilot-seats", "m365-usage", "mailer", "scoring", "workflow-metrics"];
-const GITHUB: &[&str] = &["copilot-seats", "workflow-metrics"];
-const MICROSOFT: &[&str] = &["m365-usage"];
-const LICENSES: &[&str] = &["m365-usage", "scoring"];
-const SCORING: &[&str] = &["scoring"];
-const LOG_GROUPS: &[&str] = &["scoring", "workflow-metrics"];
-const SEATS: &[&str] = &["copilot-seats"];
-const WORKFLOWS: &[&str] = &["workflow-metrics"];
-const MAILER: &[&str] = &["mailer"];
-
-/// Every variable, in the order people set them.
-pub const VARIABLES: &[Variable] = &[
-    Variable {
-        name: "UPTAKE_STORE",
-        functions: ALL_FUNCTIONS,
-        default: Some("command line: ./uptake-data"),
-        example: "s3://contoso-uptake/prod",
-        meaning: "Where everything is kept: `file:///absolute/folder` for the command line, `s3://bucket[/prefix]` for a Lambda.",
-    },
-    Variable {
-        name: "UPTAKE_SINKS",
-        functions: ALL_FUNCTIONS,
-        default: Some("command line: local, Lambda: aws"),
-        example: "local",
-        meaning: "Where metrics and mails go: `local` writes JSON lines and .eml files into the store, `aws` uses CloudWatch and SES.",
-    },
-    Variable {
-        name: "UPTAKE_GITHUB_API_URL",
-        functions: GITHUB,
-        default: Some("https://api.github.com"),
-        example: "https://api.octocorp.ghe.com",
-        meaning: "GitHub's API: scheme and host, no path. Plain HTTP only on loopback.",
-    },
-    Variable {
-        name: "UPTAKE_GITHUB_ENTERPRISE",
-        functions: SEATS,
-        default: None,
-        example: "octo-enterprise",
-        meaning: "Slug of the enterprise (enterprise mode). Wins over `UPTAKE_GITHUB_ORGS`.",
-    },
-    Variable {
-        name: "UPTAKE_GITHUB_ORGS",
-        functions: GITHUB,
-        default: None,
-        example: "octo-org,octo-labs",
-        meaning: "Comma list of organisations (organisation mode). `workflow-metrics` looks at all their repositories where there is no `repositories.yml`.",
-    },
-    Variable {
-        name: "UPTAKE_GITHUB_TOKEN",
-        functions: GITHUB,
-        default: None,
-        example: "(secret)",
-        meaning: "Personal access token. Enterprise mode: a classic one with `manage_billing:copilot`, `read:enterprise`, `read:user` and `user:email`; `workflow-metrics`: `repo`, or a fine-grained one with Actions and Metadata, read (SECURITY.md says what for).",
-    },
-    Variable {
-        name: "UPTAKE_GITHUB_TOKEN_PARAMETER",
-        functions: GITHUB,
-        default: None,
-        example: "/uptake/github-token",
-        meaning: "SSM SecureString that holds the token; Lambda only.",
-    },
-    Variable {
-        name: "UPTAKE_GITHUB_APP_ID",
-        functions: GITHUB,
-        default: None,
-        example: "123456",
-        meaning: "GitHub App instead of a token; for seats in organisation mode only. Permissions: GitHub Copilot Business, Actions and Metadata, read.",
-    },
-    Variable {
-        name: "UPTAKE_GITHUB_APP_KEY",
-        functions: GITHUB,
-        default: None,
-        example: "(secret)",
-        meaning: "The App's private key, as PEM text.",
-    },
-    Variable {
-        name: "UPTAKE_GITHUB_APP_KEY_PARAMETER",
-        functions: GITHUB,
-        default: None,
-        example: "/uptake/github-app-key",
-        meaning: "SSM SecureString that holds the private key; Lambda only.",
-    },
-    Variable {
-        name: "UPTAKE_TEAMS",
-        functions: SEATS,
-        default: Some("(all seats)"),
-        example: "payments,platform",
-        meaning: "Comma list of team slugs to report. Set, it leaves out direct seats; empty, everything is reported.",
-    },
-    Variable {
-        name: "UPTAKE_LOGIN_URL",
-        functions: MICROSOFT,
-        default: Some("https://login.microsoftonline.com"),
-        example: "https://login.microsoftonline.us",
-        meaning: "Where Uptake signs in to Microsoft: scheme and host, no path. Plain HTTP only on loopback.",
-    },
-    Variable {
-        name: "UPTAKE_GRAPH_URL",
-        functions: MICROSOFT,
-        default: Some("https://graph.microsoft.com"),
-        example: "https://graph.microsoft.us",
-        meaning: "Microsoft Graph: scheme and host, no path. Plain HTTP only on loopback.",
-    },
-    Variable {
-        name: "UPTAKE_TENANT_ID",
-        functions: MICROSOFT,
-        default: None,
-        example: "11111111-2222-3333-4444-555555555555",
-        meaning: "The tenant: its id or a domain of it.",
-    },
-    Variable {
-        name: "UPTAKE_TENANT_ID_PARAMETER",
-        functions: MICROSOFT,
-        default: None,
-        example: "/uptake/tenant-id",
-        meaning: "SSM parameter that holds it; Lambda only.",
-    },
-    Variable {
-        name: "UPTAKE_CLIENT_ID",
-        functions: MICROSOFT,
-        default: None,
-        example: "66666666-7777-8888-9999-000000000000",
-        meaning: "The app registration's application (client) id. Application permissions, with admin consent: `User.Read.All`, `LicenseAssignment.Read.All`, `Reports.Read.All`, and `ReportSettings.Read.All` if you can (SECURITY.md says what for).",
-    },
-    Variable {
-        name: "UPTAKE_CLIENT_ID_PARAMETER",
-        functions: MICROSOFT,
-        default: None,
-        example: "/uptake/client-id",
-        meaning: "SSM parameter that holds it; Lambda only.",
-    },
-    Variable {
-        name: "UPTAKE_CLIENT_SECRET",
-        functions: MICROSOFT,
-        default: None,
-        example: "(secret)",
-        meaning: "The value of a client secret of the app registration, not its id.",
-    },
-    Variable {
-        name: "UPTAKE_CLIENT_SECRET_PARAMETER",
-        functions: MICROSOFT,
-        default: None,
-        example: "/uptake/client-secret",
-        meaning: "SSM SecureString that holds it; Lambda only.",
-    },
-    Variable {
-        name: "UPTAKE_UNDERUTILIZED_THRESHOLD",
-        functions: SCORING,
-        default: Some("20"),
-        example: "30",
-        meaning: "Usage score, 0 to 100, at or below which a licence counts as underutilised.",
-    },
-    Variable {
-        name: "UPTAKE_NEW_LICENSE_DAYS",
-        functions: LICENSES,
-        default: Some("14"),
-        example: "30",
-        meaning: "Days for which a licence is a new assignment and too new to judge; 0 judges from the first day.",
-    },
-    Variable {
-        name: "UPTAKE_LICENSE_PRICE",
-        functions: SCORING,
-        default: None,
-        example: "30",
-        meaning: "What a Copilot licence costs, usually a month, in a currency of your choice; without it there is no `IdleLicenseCost`.",
-    },
-    Variable {
-        name: "UPTAKE_SMALLEST_GROUP",
-        functions: &["copilot-seats", "scoring"],
-        default: Some("5"),
-        example: "10",
-        meaning: "Groups of fewer people fold into `other` in every metric dimension; 0 and 1 fold nobody.",
-    },
-    Variable {
-        name: "UPTAKE_REPOSITORIES",
-        functions: WORKFLOWS,
-        default: Some("config/repositories.yml"),
-        example: "config/repositories.yml",
-        meaning: "Store key of the list of repositories and their teams, or a path that begins with `/` or `.`.",
-    },
-    Variable {
-        name: "UPTAKE_STUCK_MINUTES",
-        functions: WORKFLOWS,
-        default: Some("120"),
-        example: "60",
-        meaning: "Minutes in the queue or in progress after which a run counts as stuck.",
-    },
-    Variable {
-        name: "UPTAKE_INACTIVE_DAYS",
-        functions: WORKFLOWS,
-        default: Some("14"),
-        example: "30",
-        meaning: "Days without a run after which a workflow counts as inactive.",
-    },
-    Variable {
-        name: "UPTAKE_LOG_GROUP_PREFIX",
-        functions: LOG_GROUPS,
-        default: Some("/uptake"),
-        example: "/contoso/uptake",
-        meaning: "Weekly log groups are called `<prefix>/workflow-runs-<first day>_<last day>`, and `license-usage` in place of `workflow-runs`. After a change, hours that are published again are written whole to the new group.",
-    },
-    Variable {
-        name: "UPTAKE_LOG_RETENTION_DAYS",
-        functions: LOG_GROUPS,
-        default: Some("400"),
-        example: "90",
-        meaning: "Days for which weekly log groups keep their events: a value CloudWatch knows, from 14 up. The group of the present week gets it with every hour.",
-    },
-    Variable {
-        name: "UPTAKE_WEEK_STARTS_ON",
-        functions: &["mailer", "scoring", "workflow-metrics"],
-        default: Some("monday"),
-        example: "sunday",
-        meaning: "First day of the week, of log groups and of the weekly digest. After a change, hours that are published again are written whole to the group of the new week.",
-    },
-    Variable {
-        name: "UPTAKE_RECIPIENTS",
-        functions: MAILER,
-        default: Some("config/emails.json"),
-        example: "config/emails.json",
-        meaning: "Store key of the list of recipients: `{\"emails\": [...], \"reports\": {\"copilot-seats\": [...], \"license-digest\": [...], \"weekly-digest\": [...]}}`, `reports` optional.",
-    },
-    Variable {
-        name: "UPTAKE_SENDER",
-        functions: MAILER,
-        default: None,
-        example: "uptake@octo.example",
-        meaning: "Sender of every mail; on AWS an address or domain verified with SES.",
-    },
-];
+pub use values::AuditOperation;
+use values::{Count, FirstDayOfWeek, Length, LogGroupPrefix, Operations, Points, Price, RetentionDays};
+pub use variables::{VARIABLES, Variable};
 
 /// Which face reads the configuration: it decides the defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -370,9 +130,9 @@ pub struct WorkflowMetricsConfig {
     pub log_groups: LogGroups,
 }
 
-/// What `m365-usage` needs.
+/// Where Microsoft is, and who asks.
 #[derive(Clone, Debug)]
-pub struct M365UsageConfig {
+pub struct MicrosoftConfig {
     /// Where to sign in.
     pub login: Origin,
     /// Microsoft Graph.
@@ -383,13 +143,108 @@ pub struct M365UsageConfig {
     pub client_id: SecretSource,
     /// Its secret.
     pub client_secret: SecretSource,
+}
+
+/// Where the list of excluded people lies.
+#[derive(Clone, Debug)]
+pub enum ExclusionConfig {
+    /// A JSON list in the store.
+    File {
+        /// Its key.
+        key: String,
+        /// Whether somebody named it: then it has to be there.
+        is_named: bool,
+    },
+    /// A SharePoint list.
+    SharePoint {
+        /// Who reads it.
+        microsoft: MicrosoftConfig,
+        /// The site's id.
+        site_id: String,
+        /// The list's id.
+        list_id: String,
+        /// The column with the user principal names.
+        field: String,
+        /// How long what was read is believed.
+        ttl: SignedDuration,
+    },
+}
+
+/// What `m365-usage` needs.
+#[derive(Clone, Debug)]
+pub struct M365UsageConfig {
+    /// Microsoft.
+    pub microsoft: MicrosoftConfig,
+    /// Who is left out.
+    pub exclusions: ExclusionConfig,
     /// Days for which a licence is a new assignment.
     pub new_license_days: i64,
 }
 
+/// What `audit-events` needs.
+#[derive(Clone, Debug)]
+pub struct AuditEventsConfig {
+    /// Microsoft.
+    pub microsoft: MicrosoftConfig,
+    /// The Management Activity API.
+    pub management: Origin,
+    /// Who is left out.
+    pub exclusions: ExclusionConfig,
+    /// Which records are kept.
+    pub operations: Vec<AuditOperation>,
+}
+
+/// What `engagement` needs.
+#[derive(Clone, Debug)]
+pub struct EngagementConfig {
+    /// The tenant, which every subject is bound to.
+    pub tenant: SecretSource,
+    /// The key that subjects are made with.
+    pub key: SecretSource,
+    /// Who is left out.
+    pub exclusions: ExclusionConfig,
+    /// The smallest group shown by name.
+    pub smallest_group: usize,
+    /// First day of the week.
+    pub week_starts_on: Weekday,
+}
+
+/// What `identity-keys` needs.
+#[derive(Clone, Debug)]
+pub struct IdentityKeysConfig {
+    /// The tenant, which every subject is bound to.
+    pub tenant: SecretSource,
+    /// The key in use.
+    pub key: SecretSource,
+    /// The key that is to take its place.
+    pub next_key: Option<SecretSource>,
+}
+
+/// What `activity-webhook` needs.
+#[derive(Clone, Debug)]
+pub struct ActivityWebhookConfig {
+    /// What Microsoft sends along to show that it is Microsoft.
+    pub auth_id: SecretSource,
+    /// The tenant whose notifications are meant.
+    pub tenant: SecretSource,
+}
+
+/// What starting and stopping the subscription needs.
+#[derive(Clone, Debug)]
+pub struct SubscriptionConfig {
+    /// Microsoft.
+    pub microsoft: MicrosoftConfig,
+    /// The Management Activity API.
+    pub management: Origin,
+    /// What Microsoft is to send along with notifications.
+    pub auth_id: Option<SecretSource>,
+}
+
 /// What `scoring` needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ScoringConfig {
+    /// Who is left out.
+    pub exclusions: ExclusionConfig,
     /// When a licence counts as new or underutilised.
     pub rules: LicenseRules,
     /// The smallest group shown by name.
@@ -481,6 +336,30 @@ impl<'a> Environment<'a> {
             .ok()
     }
 
+    /// Where the command line keeps the engagement tables: a folder of their own, by default below the others.
+    pub fn engagement_folder(&mut self, store: &std::path::Path) -> Option<PathBuf> {
+        let Some(text) = self.text("UPTAKE_ENGAGEMENT_STORE") else {
+            return Some(store.join("engagement"));
+        };
+        parse_folder(&text)
+            .map_err(|reason| self.fault(format!("UPTAKE_ENGAGEMENT_STORE={text}: {reason}")))
+            .ok()
+    }
+
+    /// Where a Lambda keeps the engagement tables: a bucket or prefix of their own, by default below the others.
+    pub fn engagement_bucket(&mut self, store: &Bucket) -> Option<Bucket> {
+        let Some(text) = self.text("UPTAKE_ENGAGEMENT_STORE") else {
+            let prefix = format!("{}/engagement", store.prefix);
+            return Some(Bucket {
+                name: store.name.clone(),
+                prefix: prefix.trim_matches('/').to_owned(),
+            });
+        };
+        parse_bucket(&text)
+            .map_err(|reason| self.fault(format!("UPTAKE_ENGAGEMENT_STORE={text}: {reason}")))
+            .ok()
+    }
+
     /// Where a Lambda keeps everything: a bucket.
     pub fn bucket(&mut self) -> Option<Bucket> {
         self.sinks(
@@ -546,20 +425,150 @@ impl<'a> Environment<'a> {
 
     /// What `m365-usage` needs.
     pub fn m365_usage(&mut self) -> Option<M365UsageConfig> {
-        let login = self.parsed("UPTAKE_LOGIN_URL", Some("https://login.microsoftonline.com"));
-        let graph = self.parsed("UPTAKE_GRAPH_URL", Some("https://graph.microsoft.com"));
-        let tenant = self.needed_secret("UPTAKE_TENANT_ID", "UPTAKE_TENANT_ID_PARAMETER");
-        let client_id = self.needed_secret("UPTAKE_CLIENT_ID", "UPTAKE_CLIENT_ID_PARAMETER");
-        let client_secret = self.needed_secret("UPTAKE_CLIENT_SECRET", "UPTAKE_CLIENT_SECRET_PARAMETER");
+        let microsoft = self.microsoft();
+        let exclusions = self.exclusions();
         let new_license_days = self.new_license_days();
         Some(M365UsageConfig {
+            microsoft: microsoft?,
+            exclusions: exclusions?,
+            new_license_days: new_license_days?,
+        })
+    }
+
+    /// What `audit-events` needs.
+    pub fn audit_events(&mut self) -> Option<AuditEventsConfig> {
+        let microsoft = self.microsoft();
+        let management = self.management();
+        let exclusions = self.exclusions();
+        let operations = self.parsed::<Operations>("UPTAKE_AUDIT_OPERATIONS", Some("CopilotInteraction"));
+        Some(AuditEventsConfig {
+            microsoft: microsoft?,
+            management: management?,
+            exclusions: exclusions?,
+            operations: operations?.0,
+        })
+    }
+
+    /// What `engagement` needs.
+    pub fn engagement(&mut self) -> Option<EngagementConfig> {
+        let exclusions = self.exclusions();
+        let tenant = self.tenant();
+        let key = self.identity_key();
+        let smallest_group = self.smallest_group();
+        let week = self.week();
+        Some(EngagementConfig {
+            tenant: tenant?,
+            key: key?,
+            exclusions: exclusions?,
+            smallest_group: smallest_group?,
+            week_starts_on: week?,
+        })
+    }
+
+    /// What `identity-keys` needs.
+    pub fn identity_keys(&mut self) -> Option<IdentityKeysConfig> {
+        let tenant = self.tenant();
+        let key = self.identity_key();
+        let next_key = self.secret("UPTAKE_NEXT_IDENTITY_KEY", "UPTAKE_NEXT_IDENTITY_KEY_PARAMETER");
+        Some(IdentityKeysConfig {
+            tenant: tenant?,
+            key: key?,
+            next_key,
+        })
+    }
+
+    /// What `activity-webhook` needs.
+    pub fn activity_webhook(&mut self) -> Option<ActivityWebhookConfig> {
+        let auth_id = self.needed_secret("UPTAKE_WEBHOOK_AUTH_ID", "UPTAKE_WEBHOOK_AUTH_ID_PARAMETER");
+        let tenant = self.tenant();
+        Some(ActivityWebhookConfig {
+            auth_id: auth_id?,
+            tenant: tenant?,
+        })
+    }
+
+    /// Where the webhook leaves its hints.
+    pub fn activity_queue(&mut self) -> Option<String> {
+        self.parsed::<String>("UPTAKE_ACTIVITY_QUEUE_URL", None)
+    }
+
+    /// What starting and stopping the subscription needs.
+    pub fn subscription(&mut self) -> Option<SubscriptionConfig> {
+        let microsoft = self.microsoft();
+        let management = self.management();
+        let auth_id = self.secret("UPTAKE_WEBHOOK_AUTH_ID", "UPTAKE_WEBHOOK_AUTH_ID_PARAMETER");
+        Some(SubscriptionConfig {
+            microsoft: microsoft?,
+            management: management?,
+            auth_id,
+        })
+    }
+
+    fn microsoft(&mut self) -> Option<MicrosoftConfig> {
+        let login = self.parsed("UPTAKE_LOGIN_URL", Some("https://login.microsoftonline.com"));
+        let graph = self.parsed("UPTAKE_GRAPH_URL", Some("https://graph.microsoft.com"));
+        let tenant = self.tenant();
+        let client_id = self.needed_secret("UPTAKE_CLIENT_ID", "UPTAKE_CLIENT_ID_PARAMETER");
+        let client_secret = self.needed_secret("UPTAKE_CLIENT_SECRET", "UPTAKE_CLIENT_SECRET_PARAMETER");
+        Some(MicrosoftConfig {
             login: login?,
             graph: graph?,
             tenant: tenant?,
             client_id: client_id?,
             client_secret: client_secret?,
-            new_license_days: new_license_days?,
         })
+    }
+
+    fn management(&mut self) -> Option<Origin> {
+        self.parsed("UPTAKE_MANAGEMENT_URL", Some("https://manage.office.com"))
+    }
+
+    fn tenant(&mut self) -> Option<SecretSource> {
+        self.needed_secret("UPTAKE_TENANT_ID", "UPTAKE_TENANT_ID_PARAMETER")
+    }
+
+    fn identity_key(&mut self) -> Option<SecretSource> {
+        self.needed_secret("UPTAKE_IDENTITY_KEY", "UPTAKE_IDENTITY_KEY_PARAMETER")
+    }
+
+    fn exclusions(&mut self) -> Option<ExclusionConfig> {
+        let ttl = self.parsed::<Length>("UPTAKE_EXCLUSION_TTL_MINUTES", Some("30"));
+        let site = self.text("UPTAKE_EXCLUSION_SITE_ID");
+        let list = self.text("UPTAKE_EXCLUSION_LIST_ID");
+        let field = self.text("UPTAKE_EXCLUSION_FIELD");
+        let file = self.text("UPTAKE_EXCLUSIONS");
+        match (site, list, field, file) {
+            (None, None, None, file) => Some(ExclusionConfig::File {
+                is_named: file.is_some(),
+                key: file.unwrap_or_else(|| "config/exclusions.json".to_owned()),
+            }),
+            (Some(site_id), Some(list_id), field, None) => Some(ExclusionConfig::SharePoint {
+                microsoft: self.microsoft()?,
+                site_id,
+                list_id,
+                field: field.unwrap_or_else(|| "Title".to_owned()),
+                ttl: SignedDuration::from_mins(ttl?.0),
+            }),
+            (_, _, _, Some(_)) => {
+                self.fault(
+                    "UPTAKE_EXCLUSIONS is set, and UPTAKE_EXCLUSION_SITE_ID, _LIST_ID or _FIELD as well; keep the list in one place"
+                        .into(),
+                );
+                None
+            }
+            (site, _, _, None) => {
+                let missing = if site.is_none() { "SITE_ID" } else { "LIST_ID" };
+                self.fault(format!(
+                    "UPTAKE_EXCLUSION_{missing} is not set; a SharePoint list needs UPTAKE_EXCLUSION_SITE_ID and UPTAKE_EXCLUSION_LIST_ID"
+                ));
+                None
+            }
+        }
+    }
+
+    fn week(&mut self) -> Option<Weekday> {
+        let week = self.parsed::<FirstDayOfWeek>("UPTAKE_WEEK_STARTS_ON", Some("monday"))?;
+        Some(week.0)
     }
 
     /// What `scoring` needs.
@@ -570,7 +579,9 @@ impl<'a> Environment<'a> {
         let price = self.text("UPTAKE_LICENSE_PRICE").is_some();
         let price = price.then(|| self.parsed::<Price>("UPTAKE_LICENSE_PRICE", None));
         let log_groups = self.log_groups();
+        let exclusions = self.exclusions();
         Some(ScoringConfig {
+            exclusions: exclusions?,
             rules: LicenseRules {
                 threshold: threshold?.0,
                 new_license_days: new_license_days?,
@@ -596,23 +607,23 @@ impl<'a> Environment<'a> {
     fn log_groups(&mut self) -> Option<LogGroups> {
         let prefix = self.parsed::<LogGroupPrefix>("UPTAKE_LOG_GROUP_PREFIX", Some("/uptake"));
         let retention = self.parsed::<RetentionDays>("UPTAKE_LOG_RETENTION_DAYS", Some("400"));
-        let week = self.parsed::<FirstDayOfWeek>("UPTAKE_WEEK_STARTS_ON", Some("monday"));
+        let week = self.week();
         Some(LogGroups {
             prefix: prefix?.0,
             retention_days: retention?.0,
-            week_starts_on: week?.0,
+            week_starts_on: week?,
         })
     }
 
     /// What `mailer` needs.
     pub fn mailer(&mut self) -> Option<MailerConfig> {
-        let week = self.parsed::<FirstDayOfWeek>("UPTAKE_WEEK_STARTS_ON", Some("monday"));
+        let week = self.week();
         let recipients = self
             .text("UPTAKE_RECIPIENTS")
             .unwrap_or_else(|| "config/emails.json".to_owned());
         let sender = self.parsed("UPTAKE_SENDER", None);
         Some(MailerConfig {
-            week_starts_on: week?.0,
+            week_starts_on: week?,
             recipients,
             sender: sender?,
         })
@@ -739,115 +750,11 @@ impl<'a> Environment<'a> {
             .filter(|text| !text.is_empty())
     }
 
+    /// What two settings need is missed once.
     fn fault(&mut self, fault: String) {
-        self.faults.push(fault);
-    }
-}
-
-/// A whole number.
-struct Count(usize);
-
-impl FromStr for Count {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        text.parse().map(Self).map_err(|_| "must be a whole number")
-    }
-}
-
-/// A score.
-struct Points(i64);
-
-impl FromStr for Points {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let points = text.parse().ok().filter(|points| (0..=100).contains(points));
-        points.map(Self).ok_or("must be a whole number, 0 to 100")
-    }
-}
-
-/// An amount of money.
-struct Price(f64);
-
-impl FromStr for Price {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let price = text
-            .parse()
-            .ok()
-            .filter(|price: &f64| price.is_finite() && *price >= 0.0);
-        price
-            .map(Self)
-            .ok_or("must be a number, 0 or more, without a currency, such as 30 or 28.50")
-    }
-}
-
-/// A length of time, in whole minutes or days.
-struct Length(i64);
-
-impl FromStr for Length {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        // No calendar exceeds a million days.
-        let length = text.parse().ok().filter(|length| (1..=1_000_000).contains(length));
-        length.map(Self).ok_or("must be a whole number, 1 or more")
-    }
-}
-
-/// What names of log groups begin with.
-struct LogGroupPrefix(String);
-
-impl FromStr for LogGroupPrefix {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        match log_groups::prefix_fault(text) {
-            Some(fault) => Err(fault),
-            None => Ok(Self(text.to_owned())),
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
         }
-    }
-}
-
-/// Days for which a log group keeps its events.
-struct RetentionDays(u16);
-
-impl FromStr for RetentionDays {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let days = text
-            .parse()
-            .ok()
-            .filter(|days| log_groups::RETENTION_DAYS.contains(days));
-        days.map(Self).ok_or_else(|| {
-            let known: Vec<String> = log_groups::RETENTION_DAYS.iter().map(u16::to_string).collect();
-            format!("must be one of {}", known.join(", "))
-        })
-    }
-}
-
-/// First day of the week.
-struct FirstDayOfWeek(Weekday);
-
-impl FromStr for FirstDayOfWeek {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let days = [
-            ("monday", Weekday::Monday),
-            ("tuesday", Weekday::Tuesday),
-            ("wednesday", Weekday::Wednesday),
-            ("thursday", Weekday::Thursday),
-            ("friday", Weekday::Friday),
-            ("saturday", Weekday::Saturday),
-            ("sunday", Weekday::Sunday),
-        ];
-        let day = days.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-        day.map(|(_, day)| Self(day))
-            .ok_or("must be a day of the week, such as monday")
     }
 }
 
@@ -1029,7 +936,7 @@ mod tests {
 
     #[test]
     fn every_variable_that_is_read_is_documented() {
-        let source = include_str!("config.rs");
+        let source = include_str!("mod.rs");
         let code = &source[source.find("impl<'a> Environment").unwrap()..source.find("#[cfg(test)]").unwrap()];
         let names = code
             .split('"')

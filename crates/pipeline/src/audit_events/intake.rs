@@ -1,0 +1,207 @@
+//! Taking in records: excluded people's are dropped, the rest is kept as bytes, understood, and stored once.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uptake_domain::audit_event::AuditEvent;
+use uptake_domain::calendar::day_of;
+use uptake_domain::tables::{GOLD_AUDIT_EVENTS, SILVER_AUDIT_EVENTS};
+use uptake_upstream::microsoft::activity::ContentBlob;
+use uptake_upstream::microsoft::audit_records::{Peeked, decode, mentions, peek};
+
+use super::blobs::ReadBlobs;
+use super::{Collection, Findings, Known, SOURCE, days, summary};
+use crate::bronze::{Bronze, Form};
+use crate::config::AuditOperation;
+use crate::exclusions::Excluded;
+use crate::outcome::PipelineError;
+use crate::people::People;
+use crate::rejected::{self, RejectedRecord};
+
+/// Events in memory at a time. With their bytes, their rows and two tables' worth of columns it is some 60 MB.
+const EVENTS_AT_A_TIME: usize = 10_000;
+
+/// Content that was read and is not stored yet.
+#[derive(Default)]
+pub(super) struct Batch {
+    blobs: Vec<ContentBlob>,
+    records: Vec<(Peeked, Box<RawValue>)>,
+}
+
+impl Batch {
+    /// Takes from a blob the records that are looked for, and those that do not say what they are.
+    pub(super) fn add(
+        &mut self,
+        blob: ContentBlob,
+        records: Vec<Box<RawValue>>,
+        operations: &[AuditOperation],
+        findings: &mut Findings,
+    ) {
+        self.blobs.push(blob);
+        for raw in records {
+            let head = peek(&raw);
+            let is_wanted = head.operation.as_deref().is_none_or(|name| {
+                let mut wanted = operations.iter();
+                wanted.any(|operation| operation.takes(name, head.record_type))
+            });
+            if is_wanted {
+                self.records.push((head, raw));
+            } else {
+                findings.ignored += 1;
+            }
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.records.len() >= EVENTS_AT_A_TIME
+    }
+}
+
+/// A row of `gold_copilot_audit_events`, which is one of `silver_audit_events` and the department.
+#[derive(Serialize)]
+pub(super) struct EventRow {
+    event_id: String,
+    event_at: Timestamp,
+    pub(super) event_on: Date,
+    upn: String,
+    user_key: Option<String>,
+    operation: String,
+    record_type: i64,
+    app: String,
+    app_host: Option<String>,
+    agent_id: Option<String>,
+    agent_name: Option<String>,
+    prompts: u64,
+    web_search: bool,
+    user_id: Option<String>,
+    details: String,
+    department: Option<String>,
+}
+
+impl EventRow {
+    fn of(event: AuditEvent, people: &People, by_upn: &HashMap<&str, &str>) -> Self {
+        // An object id outlives every name.
+        let by_key = event.user_key.as_ref().and_then(|key| people.users.get_key_value(key));
+        let user_id = by_key
+            .map(|(id, _)| id.as_str())
+            .or_else(|| by_upn.get(event.upn.as_str()).copied());
+        let user = user_id.and_then(|id| people.users.get(id));
+        Self {
+            event_on: day_of(event.event_at),
+            user_id: user_id.map(str::to_owned),
+            department: user.and_then(|user| user.department.clone()),
+            details: serde_json::Value::Object(event.details).to_string(),
+            event_id: event.event_id,
+            event_at: event.event_at,
+            upn: event.upn,
+            user_key: event.user_key,
+            operation: event.operation,
+            record_type: event.record_type,
+            app: event.app,
+            app_host: event.app_host,
+            agent_id: event.agent_id,
+            agent_name: event.agent_name,
+            prompts: event.prompts,
+            web_search: event.web_search,
+        }
+    }
+}
+
+fn is_excluded(head: &Peeked, raw: &RawValue, excluded: &Excluded) -> bool {
+    if excluded.is_empty() {
+        return false;
+    }
+    let is_meant = |name: &str| excluded.has_name(name) || excluded.has_user(name);
+    let named = head.user_id.iter().chain(&head.user_key).any(|name| is_meant(name));
+    named || (decode(raw).is_err() && mentions(raw, &is_meant))
+}
+
+impl Collection<'_> {
+    /// Stores a batch: bytes, then rows, then that its content has been read.
+    pub(super) async fn take_in(
+        &self,
+        batch: Batch,
+        known: &Known,
+        read: &mut ReadBlobs,
+        bronze: &mut Bronze<'_>,
+        findings: &mut Findings,
+    ) -> Result<(), PipelineError> {
+        let Batch { blobs, mut records } = batch;
+        records.retain(|(head, raw)| !is_excluded(head, raw, &known.excluded));
+        self.store_records(
+            records.into_iter().map(|(_, raw)| raw).collect(),
+            known,
+            bronze,
+            findings,
+        )
+        .await?;
+        blobs.iter().for_each(|blob| read.note(blob));
+        self.ports.progress.show("content read", findings.counts.fetched, None);
+        read.save(self.ports.files).await
+    }
+
+    /// Keeps records as bytes and stores the events in them.
+    pub(super) async fn store_records(
+        &self,
+        records: Vec<Box<RawValue>>,
+        known: &Known,
+        bronze: &mut Bronze<'_>,
+        findings: &mut Findings,
+    ) -> Result<(), PipelineError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        findings.counts.fetched += records.len() as u64;
+        bronze.keep(Form::Json, &lines(&records)).await?;
+        let today = day_of(self.ports.clock.now());
+        let by_upn = known.people.by_upn(today);
+        let mut rejected = Vec::new();
+        // The same event comes in several blobs.
+        let mut rows: HashMap<(Date, String), EventRow> = HashMap::with_capacity(records.len());
+        for raw in records {
+            match decode(&raw) {
+                Ok(event) => {
+                    let row = EventRow::of(event, &known.people, &by_upn);
+                    rows.entry((row.event_on, row.event_id.clone())).or_insert(row);
+                }
+                Err(fault) => rejected.push(RejectedRecord::new(
+                    SOURCE,
+                    today,
+                    fault.rule,
+                    fault.reason,
+                    raw.get().to_owned(),
+                )),
+            }
+        }
+        rejected::store(&self.lake, &mut rejected).await?;
+        findings.counts.quarantined += rejected.len() as u64;
+        let rows: Vec<EventRow> = rows.into_values().collect();
+        findings.newest_event = findings.newest_event.max(rows.iter().map(|row| row.event_at).max());
+        // Whatever happens from here on, these days are counted anew.
+        summary::remember(self.ports.files, days(&rows)).await?;
+        let written = self.lake.insert(&SILVER_AUDIT_EVENTS, &rows).await?;
+        self.lake.insert(&GOLD_AUDIT_EVENTS, &rows).await?;
+        findings.counts.stored += written.inserted;
+        findings.inserted += written.inserted;
+        findings.of_strangers += rows.iter().filter(|row| row.user_id.is_none()).count() as u64;
+        Ok(())
+    }
+}
+
+/// One record a line. Microsoft writes them without line ends; one that has some is written anew.
+fn lines(records: &[Box<RawValue>]) -> Bytes {
+    let mut text = String::new();
+    for raw in records {
+        if raw.get().contains('\n') {
+            text.extend(raw.get().lines().map(str::trim));
+        } else {
+            text.push_str(raw.get());
+        }
+        text.push('\n');
+    }
+    text.into()
+}

@@ -1,0 +1,207 @@
+//! Evidence of use: what reports and events that changed tell, by day and subject.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jiff::civil::Date;
+use serde::Deserialize;
+use uptake_domain::copilot_usage::App;
+use uptake_domain::tables::{SILVER_AUDIT_EVENTS, SILVER_COPILOT_USAGE};
+use uptake_lake::{Filter, Lake};
+
+use super::Changed;
+use super::exclusion::Blocked;
+use super::presence::{PresenceOf, date};
+use super::subjects::Subjects;
+use crate::outcome::PipelineError;
+use crate::people::People;
+
+/// Dates in a report's row, in the order of [`COLUMNS`].
+#[derive(Deserialize)]
+struct Snapshot {
+    user_id: Option<String>,
+    upn: String,
+    report_refresh_on: i32,
+    last_activity_on: Option<i32>,
+    teams_on: Option<i32>,
+    word_on: Option<i32>,
+    excel_on: Option<i32>,
+    powerpoint_on: Option<i32>,
+    outlook_on: Option<i32>,
+    onenote_on: Option<i32>,
+    loop_on: Option<i32>,
+    chat_on: Option<i32>,
+    chat_work_on: Option<i32>,
+    chat_web_on: Option<i32>,
+    agent_on: Option<i32>,
+    edge_on: Option<i32>,
+}
+
+const COLUMNS: [&str; 16] = [
+    "user_id",
+    "upn",
+    "report_refresh_on",
+    "last_activity_on",
+    "teams_on",
+    "word_on",
+    "excel_on",
+    "powerpoint_on",
+    "outlook_on",
+    "onenote_on",
+    "loop_on",
+    "chat_on",
+    "chat_work_on",
+    "chat_web_on",
+    "agent_on",
+    "edge_on",
+];
+
+/// An event, as far as it matters here.
+#[derive(Deserialize)]
+struct Event {
+    user_id: Option<String>,
+    upn: String,
+    app: String,
+    agent_id: Option<String>,
+    agent_name: Option<String>,
+}
+
+/// A bit for each app in the order of [`App::ALL`], and one for any use.
+type Uses = u16;
+const ANY: Uses = 1 << App::ALL.len();
+
+/// Interactions by app and agent; an empty agent is none.
+pub(super) type Interactions = BTreeMap<(String, String), u64>;
+
+/// What changed inputs tell.
+pub(super) struct Evidence<'p> {
+    /// Use that reports date to a day, by user.
+    uses: BTreeMap<Date, HashMap<&'p str, Uses>>,
+    /// Who was there.
+    pub(super) presence: PresenceOf<'p>,
+    /// What agents are called.
+    pub(super) agent_names: BTreeMap<String, String>,
+}
+
+impl<'p> Evidence<'p> {
+    /// Reads the reports that changed, and who was there on days that are to be decided.
+    pub(super) async fn gather(
+        silver: &Lake,
+        people: &'p People,
+        blocked: &Blocked,
+        changed: &Changed,
+    ) -> Result<Self, PipelineError> {
+        let mut evidence = Self {
+            uses: BTreeMap::new(),
+            presence: PresenceOf::read(silver, people, &changed.undecided).await?,
+            agent_names: BTreeMap::new(),
+        };
+        for refresh_on in &changed.usage {
+            let by_upn = people.by_upn(*refresh_on);
+            let of_day = Filter::Equals("report_refresh_on", refresh_on.to_string());
+            let take = |rows: Vec<Snapshot>| {
+                for row in rows {
+                    let known = match &row.user_id {
+                        Some(id) => people.users.get_key_value(id).map(|(id, _)| id.as_str()),
+                        None => by_upn.get(row.upn.as_str()).copied(),
+                    };
+                    // Reports list licensed people; who is not in the directory cannot be followed.
+                    if let Some(user_id) = known {
+                        evidence.take(user_id, &row, blocked);
+                    }
+                }
+            };
+            silver.scan(&SILVER_COPILOT_USAGE, &COLUMNS, &of_day, take).await?;
+        }
+        Ok(evidence)
+    }
+
+    fn take(&mut self, user_id: &'p str, row: &Snapshot, blocked: &Blocked) {
+        let apps = [
+            row.teams_on,
+            row.word_on,
+            row.excel_on,
+            row.powerpoint_on,
+            row.outlook_on,
+            row.onenote_on,
+            row.loop_on,
+            row.chat_on,
+        ];
+        let elsewhere = [
+            row.last_activity_on,
+            row.chat_work_on,
+            row.chat_web_on,
+            row.agent_on,
+            row.edge_on,
+        ];
+        let of_apps = (0..).zip(apps).map(|(place, on)| (ANY | 1 << place, on));
+        for (uses, on) in of_apps.chain(elsewhere.map(|on| (ANY, on))) {
+            let Some(day) = on.and_then(date) else { continue };
+            // A report cannot know of days after its own.
+            if on <= Some(row.report_refresh_on) && !blocked.user_on(user_id, day) {
+                *self.uses.entry(day).or_default().entry(user_id).or_default() |= uses;
+            }
+        }
+    }
+
+    /// The days that reports date use to.
+    pub(super) fn days(&self) -> impl Iterator<Item = Date> {
+        self.uses.keys().copied()
+    }
+
+    /// Who used what on a day, by reports: the user, whether at all, and the apps.
+    pub(super) fn reported(&self, day: Date) -> impl Iterator<Item = (&'p str, impl Iterator<Item = App>)> {
+        let users = self.uses.get(&day).into_iter().flatten();
+        users.map(|(user_id, uses)| {
+            let uses = *uses;
+            let apps = (0..).zip(App::ALL).filter(move |(place, _)| uses >> place & 1 == 1);
+            (*user_id, apps.map(|(_, app)| app))
+        })
+    }
+
+    /// The interactions of a day, by subject, counted from its events.
+    pub(super) async fn events(
+        &mut self,
+        silver: &Lake,
+        day: Date,
+        people: &People,
+        subjects: &Subjects<'_>,
+        blocked: &Blocked,
+    ) -> Result<HashMap<String, Interactions>, PipelineError> {
+        let of_day = Filter::Equals("event_on", day.to_string());
+        let by_upn = people.by_upn(day);
+        let mut counted: HashMap<String, Interactions> = HashMap::new();
+        let mut strangers: HashMap<String, String> = HashMap::new();
+        let mut seen_agents: HashSet<String> = HashSet::new();
+        let names = &mut self.agent_names;
+        let count = |events: Vec<Event>| {
+            for event in events {
+                let user_id = event
+                    .user_id
+                    .as_deref()
+                    .or_else(|| by_upn.get(event.upn.as_str()).copied());
+                let subject = match user_id.and_then(|user_id| subjects.of_user(user_id).zip(Some(user_id))) {
+                    Some((_, user_id)) if blocked.user_on(user_id, day) => continue,
+                    Some((subject, _)) => subject.to_owned(),
+                    None if blocked.name(&event.upn) => continue,
+                    None => strangers
+                        .entry(event.upn)
+                        .or_insert_with_key(|upn| subjects.of_name(upn))
+                        .clone(),
+                };
+                let agent = event.agent_id.unwrap_or_default();
+                if !agent.is_empty() && seen_agents.insert(agent.clone()) {
+                    // Days are counted in order, so that a later name takes the place of an earlier one.
+                    names.extend(event.agent_name.map(|name| (agent.clone(), name)));
+                }
+                *counted
+                    .entry(subject)
+                    .or_default()
+                    .entry((event.app, agent))
+                    .or_default() += 1;
+            }
+        };
+        let columns = ["user_id", "upn", "app", "agent_id", "agent_name"];
+        silver.scan(&SILVER_AUDIT_EVENTS, &columns, &of_day, count).await?;
+        Ok(counted)
+    }
+}

@@ -1,0 +1,115 @@
+//! Who was in Microsoft 365 on a day, as far as active-user reports tell.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use jiff::{Timestamp, ToSpan};
+use serde::Deserialize;
+use uptake_domain::engagement::Presence;
+use uptake_domain::tables::SILVER_M365_ACTIVITY;
+use uptake_lake::{Filter, Lake};
+
+use super::DAYS_OF_AN_ACTIVITY_REPORT;
+use crate::m365_usage::ACTIVITY_OF_SEVEN_DAYS;
+use crate::outcome::PipelineError;
+use crate::people::People;
+
+const COLUMNS: [&str; 8] = [
+    "user_id",
+    "upn",
+    "report_refresh_on",
+    "exchange_on",
+    "onedrive_on",
+    "sharepoint_on",
+    "teams_on",
+    "report_kind",
+];
+
+#[derive(Deserialize)]
+struct Row {
+    user_id: Option<String>,
+    upn: String,
+    report_refresh_on: i32,
+    exchange_on: Option<i32>,
+    onedrive_on: Option<i32>,
+    sharepoint_on: Option<i32>,
+    teams_on: Option<i32>,
+    report_kind: String,
+}
+
+/// What reports tell of the days that are to be decided.
+#[derive(Default)]
+pub(super) struct PresenceOf<'p> {
+    /// Who was seen on a day.
+    online: HashMap<Date, HashSet<&'p str>>,
+    /// Days that have a report of their own.
+    told: BTreeSet<Date>,
+    /// Reports of seven days, and when they saw everybody last.
+    weeks: HashMap<Date, HashMap<&'p str, Date>>,
+}
+
+impl<'p> PresenceOf<'p> {
+    /// Reads the reports that tell of these days.
+    pub(super) async fn read(silver: &Lake, people: &'p People, days: &BTreeSet<Date>) -> Result<Self, PipelineError> {
+        let mut presence = Self::default();
+        let (Some(first), Some(last)) = (days.first(), days.last()) else {
+            return Ok(presence);
+        };
+        // A report of a later day may have seen somebody on an earlier one.
+        let until = last.saturating_add(DAYS_OF_AN_ACTIVITY_REPORT.days());
+        let by_upn = people.by_upn(*last);
+        let window = Filter::DatesBetween("report_refresh_on", *first, until);
+        let take = |rows: Vec<Row>| {
+            for row in rows {
+                let known = match &row.user_id {
+                    Some(id) => people.users.get_key_value(id).map(|(id, _)| id.as_str()),
+                    None => by_upn.get(row.upn.as_str()).copied(),
+                };
+                let Some((user_id, refresh_on)) = known.zip(date(row.report_refresh_on)) else {
+                    continue;
+                };
+                let seen = [row.exchange_on, row.onedrive_on, row.sharepoint_on, row.teams_on];
+                let seen = seen.into_iter().flatten().filter_map(date);
+                if row.report_kind == ACTIVITY_OF_SEVEN_DAYS {
+                    let week = presence.weeks.entry(refresh_on).or_default();
+                    if let Some(newest) = seen.clone().max() {
+                        week.insert(user_id, newest);
+                    }
+                } else {
+                    presence.told.insert(refresh_on);
+                }
+                for day in seen.filter(|day| days.contains(day)) {
+                    presence.online.entry(day).or_default().insert(user_id);
+                }
+            }
+        };
+        silver.scan(&SILVER_M365_ACTIVITY, &COLUMNS, &window, take).await?;
+        Ok(presence)
+    }
+
+    /// Whether somebody was there on one of the days.
+    pub(super) fn of(&self, user_id: &str, day: Date) -> Presence {
+        if self.online.get(&day).is_some_and(|online| online.contains(user_id)) {
+            return Presence::Online;
+        }
+        if self.told.contains(&day) {
+            return Presence::Offline;
+        }
+        // A report of seven days says when somebody was last seen: before the day is not on it, and after it says nothing.
+        let tells = |refresh_on: &Date| (0..DAYS_OF_AN_ACTIVITY_REPORT).contains(&(*refresh_on - day).get_days());
+        let mut weeks = self.weeks.iter().filter(|(refresh_on, _)| tells(refresh_on));
+        let is_offline = weeks.any(|(_, week)| week.get(user_id).is_none_or(|last| *last < day));
+        if is_offline {
+            Presence::Offline
+        } else {
+            Presence::Undecidable
+        }
+    }
+}
+
+/// The date so many days after 1970 began.
+pub(super) fn date(days: i32) -> Option<Date> {
+    let instant = Timestamp::from_second(i64::from(days) * 86_400).ok()?;
+    Some(Offset::UTC.to_datetime(instant).date())
+}
