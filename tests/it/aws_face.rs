@@ -291,6 +291,15 @@ async fn faulty_settings_are_listed_together_by_every_invocation_of_a_process_th
             "scoring",
             ["UPTAKE_STORE", "UPTAKE_SINKS", "UPTAKE_LOG_RETENTION_DAYS", ""],
         ),
+        (
+            "audit-events",
+            [
+                "UPTAKE_STORE",
+                "UPTAKE_TENANT_ID_PARAMETER is not set",
+                "UPTAKE_CLIENT_ID_PARAMETER is not set",
+                "UPTAKE_CLIENT_SECRET_PARAMETER is not set",
+            ],
+        ),
     ] {
         let function = platform.function(name, &settings);
         for _ in 0..2 {
@@ -405,7 +414,15 @@ async fn a_sender_ses_does_not_know_leaves_the_mails_to_the_next_offering() {
 
 #[test]
 fn the_readme_of_a_function_lists_the_settings_it_reads() {
-    for function in ["copilot-seats", "m365-usage", "mailer", "scoring", "workflow-metrics"] {
+    for function in [
+        "activity-webhook",
+        "audit-events",
+        "copilot-seats",
+        "m365-usage",
+        "mailer",
+        "scoring",
+        "workflow-metrics",
+    ] {
         let readme = format!("{}/../lambdas/{function}/README.md", env!("CARGO_MANIFEST_DIR"));
         let readme = std::fs::read_to_string(readme).unwrap();
         let listed: BTreeSet<&str> = readme

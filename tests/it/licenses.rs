@@ -16,18 +16,18 @@ use crate::tenant::{ScoredLicense, Snapshot, Tenant};
 
 /// What a person who writes down everything that was served would know, without any of the product's code.
 #[derive(Default)]
-struct Notebook {
+pub(crate) struct Notebook {
     /// The directory as it was read, by day.
-    directory: BTreeMap<Date, Vec<TenantUser>>,
+    pub(crate) directory: BTreeMap<Date, Vec<TenantUser>>,
     /// When the report of a day was first in gold.
-    in_gold: BTreeMap<Date, Date>,
+    pub(crate) in_gold: BTreeMap<Date, Date>,
     /// Days on which scoring was offered.
     scoring_offered: Vec<Date>,
 }
 
 impl Notebook {
     /// Days on which a person is known to have held a SKU with Copilot, from the first day that anybody told of.
-    fn held_days(&self, user_id: &str) -> BTreeSet<Date> {
+    pub(crate) fn held_days(&self, user_id: &str) -> BTreeSet<Date> {
         let mut held = BTreeSet::new();
         let skus: BTreeSet<&str> = self
             .directory
@@ -368,7 +368,7 @@ fn served_row<'a>(
 }
 
 /// Every report that is in gold, by the name of the person.
-fn served_reports(tenant: &Tenant, notebook: &Notebook) -> BTreeMap<Date, BTreeMap<String, UsageTruth>> {
+pub(crate) fn served_reports(tenant: &Tenant, notebook: &Notebook) -> BTreeMap<Date, BTreeMap<String, UsageTruth>> {
     let by_name = |refresh_on: &Date| {
         let rows = tenant.simulator.usage(*refresh_on).into_iter();
         (*refresh_on, rows.map(|row| (row.upn.clone(), row)).collect())
@@ -377,7 +377,7 @@ fn served_reports(tenant: &Tenant, notebook: &Notebook) -> BTreeMap<Date, BTreeM
 }
 
 /// Everybody's row of each report.
-fn rows_of_everybody<'a>(
+pub(crate) fn rows_of_everybody<'a>(
     notebook: &Notebook,
     served: &'a BTreeMap<Date, BTreeMap<String, UsageTruth>>,
     everybody: &'a BTreeSet<String>,

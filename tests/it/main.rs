@@ -7,10 +7,14 @@
 )]
 
 mod actions;
+mod audit;
 mod aws_face;
 mod aws_licenses;
 mod aws_workflows;
+mod engagement;
+mod engagement_api;
 mod enterprise;
+mod function_url;
 mod independent_reader;
 mod lake_readers;
 mod license_digest;
@@ -25,6 +29,7 @@ mod odd_runs;
 mod runtime_api;
 mod seats;
 mod tenant;
+mod webhook;
 mod weekly_digest;
 mod workflow_faults;
 mod workflows;

@@ -5,22 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::{Date, date};
-use jiff::{SignedDuration, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uptake_cli::folder::{Folder, NoParameters};
 use uptake_domain::calendar::start_of;
+use uptake_domain::identity::{KEY_BYTES, written};
 use uptake_domain::tables::Table;
 use uptake_lake::{Filter, Lake};
-use uptake_pipeline::config::{Environment, Face};
+use uptake_pipeline::config::{Environment, Face, MicrosoftConfig};
+use uptake_pipeline::engagement::{Identity, Lakes};
 use uptake_pipeline::outcome::{Outcome, PipelineError};
 use uptake_pipeline::ports::{Files, Ports, Unwatched};
 use uptake_pipeline::trigger::{Invocation, Trigger};
-use uptake_pipeline::{m365_usage, scoring};
+use uptake_pipeline::{audit_events, engagement, m365_usage, scoring};
 use uptake_simulator::{CLIENT_ID, CLIENT_SECRET, Scenario, Settings, Simulator, TENANT};
 use uptake_upstream::clock::{Deadline, SystemClock};
 use uptake_upstream::http::Patience;
+use uptake_upstream::microsoft::activity::ActivityFeed;
 use uptake_upstream::microsoft::{Graph, Principal};
 use uuid::Uuid;
 
@@ -39,7 +42,8 @@ pub(crate) struct Tenant {
 impl Tenant {
     pub(crate) async fn with(users: u32, seed: u64, scenario: &str) -> Self {
         // Weeks pass in seconds here; Microsoft's reports in ten minutes are meant for real ones.
-        let scenario = format!("reports_limit = 1_000_000\nidentity_limit = 1_000_000\n{scenario}");
+        let scenario =
+            format!("reports_limit = 1_000_000\nidentity_limit = 1_000_000\nactivity_limit = 1_000_000\n{scenario}");
         let mut settings = Settings::new(10, seed, FIRST_DAY);
         settings.tenant_users = users;
         let simulator = Simulator::start(settings.with_scenario(Scenario::parse(&scenario).unwrap()))
@@ -49,6 +53,8 @@ impl Tenant {
         let variables = BTreeMap::from([
             ("UPTAKE_LOGIN_URL", simulator.url()),
             ("UPTAKE_GRAPH_URL", simulator.url()),
+            ("UPTAKE_MANAGEMENT_URL", simulator.url()),
+            ("UPTAKE_IDENTITY_KEY", identity_key("first")),
             ("UPTAKE_TENANT_ID", TENANT.to_owned()),
             ("UPTAKE_CLIENT_ID", CLIENT_ID.to_owned()),
             ("UPTAKE_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
@@ -111,11 +117,7 @@ impl Tenant {
     pub(crate) async fn collect_usage(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
         let config = self.config(|environment| environment.m365_usage());
         let microsoft = &config.microsoft;
-        let principal = Principal {
-            tenant: microsoft.tenant.resolve(&NoParameters).await.unwrap().expose(),
-            client_id: microsoft.client_id.resolve(&NoParameters).await.unwrap().expose(),
-            client_secret: microsoft.client_secret.resolve(&NoParameters).await.unwrap(),
-        };
+        let principal = principal(microsoft).await;
         let patience = Patience { tries: 6, ..PATIENCE };
         let clock = Arc::new(SystemClock);
         let exclusions = config.exclusions.connect(&NoParameters, clock.clone()).await?;
@@ -176,6 +178,75 @@ impl Tenant {
         .await
     }
 
+    /// `audit-events` as the scheduler would start it at an instant, in a world that stands at that instant.
+    pub(crate) async fn offer_audit(&self, at: Timestamp) -> Result<Outcome, PipelineError> {
+        self.collect_audit(&Trigger::at(at)).await
+    }
+
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method's path is tied to one lifetime"
+    )]
+    pub(crate) async fn collect_audit(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+        self.simulator.set_now(trigger.scheduled_time);
+        let config = self.config(|environment| environment.audit_events());
+        let clock = Arc::new(Standing(trigger.scheduled_time));
+        let exclusions = config.exclusions.connect(&NoParameters, clock.clone()).await?;
+        let principal = principal(&config.microsoft).await;
+        let patience = Patience { tries: 6, ..PATIENCE };
+        let (login, management) = (config.microsoft.login.clone(), config.management.clone());
+        let feed = ActivityFeed::new(login, management, principal, Arc::new(SystemClock), patience).unwrap();
+        let ports = self.ports(&clock);
+        audit_events::collect(&feed, &self.lake(), &config, &exclusions, ports, trigger, &invocation()).await
+    }
+
+    /// The engagement tables.
+    pub(crate) fn engagement_lake(&self) -> Lake {
+        self.folder.engagement_lake().unwrap()
+    }
+
+    /// `engagement` as the scheduler would start it on a day.
+    pub(crate) async fn offer_engagement(&self, day: Date) -> Result<Outcome, PipelineError> {
+        self.derive(&Trigger::at(evening(day))).await
+    }
+
+    /// `engagement` as a person would start it who asks for the day.
+    pub(crate) async fn run_engagement(&self, day: Date) -> Result<Outcome, PipelineError> {
+        let trigger = Trigger {
+            replace: true,
+            ..Trigger::at(evening(day))
+        };
+        self.derive(&trigger).await
+    }
+
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method's path is tied to one lifetime"
+    )]
+    pub(crate) async fn derive(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+        let config = self.config(|environment| environment.engagement());
+        let clock = Arc::new(Standing(trigger.scheduled_time));
+        let exclusions = config.exclusions.connect(&NoParameters, clock.clone()).await?;
+        let identity = config.identity(&NoParameters).await?;
+        let (silver, own) = (self.lake(), self.engagement_lake());
+        let lakes = Lakes {
+            silver: &silver,
+            engagement: &own,
+        };
+        let ports = self.ports(&clock);
+        engagement::derive(lakes, &config, &identity, &exclusions, ports, trigger, &invocation()).await
+    }
+
+    /// The key and the tenant that subjects are made with.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method's path is tied to one lifetime"
+    )]
+    pub(crate) async fn identity(&self) -> Identity {
+        let config = self.config(|environment| environment.engagement());
+        config.identity(&NoParameters).await.unwrap()
+    }
+
     pub(crate) fn ports<'a>(&'a self, clock: &'a Standing) -> Ports<'a> {
         Ports {
             files: &self.folder,
@@ -218,6 +289,22 @@ impl Tenant {
         }
         series
     }
+}
+
+async fn principal(microsoft: &MicrosoftConfig) -> Principal {
+    Principal {
+        tenant: microsoft.tenant.resolve(&NoParameters).await.unwrap().expose(),
+        client_id: microsoft.client_id.resolve(&NoParameters).await.unwrap().expose(),
+        client_secret: microsoft.client_secret.resolve(&NoParameters).await.unwrap(),
+    }
+}
+
+/// A key for subjects, the same for the same name.
+pub(crate) fn identity_key(id: &str) -> String {
+    let seed = Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()).into_bytes();
+    let bytes: [u8; KEY_BYTES] =
+        std::array::from_fn(|place| seed[place % 16].wrapping_add(u8::try_from(place).unwrap()));
+    written(id, &bytes).unwrap()
 }
 
 trait Expose {

@@ -21,6 +21,12 @@ impl Adapters {
         let options = options(&self.config).await?;
         Ok(Lake::in_bucket(&self.bucket.name, &prefix, options)?)
     }
+
+    /// The engagement tables. Called for each invocation, as [`Adapters::lake`].
+    pub async fn engagement_lake(&self) -> Result<Lake, PipelineError> {
+        let options = options(&self.config).await?;
+        Ok(Lake::in_bucket(&self.engagement.name, &self.engagement.prefix, options)?)
+    }
 }
 
 /// What the lake's own client has to know: it reads no environment.

@@ -9,13 +9,16 @@ use lambda_runtime::tracing::subscriber::filter::{LevelFilter, Targets};
 use lambda_runtime::tracing::subscriber::layer::SubscriberExt as _;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt as _;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use uptake_pipeline::config::{Bucket, ConfigFaults, Environment, Face};
+use uptake_pipeline::config::{ConfigFaults, Environment, Face};
 use uptake_pipeline::outcome::{Outcome, PipelineError};
 use uptake_pipeline::trigger::{Invocation, Trigger};
 use uptake_upstream::clock::Deadline;
 
-use crate::adapters::Adapters;
+use crate::adapters::{Adapters, Stores};
+use crate::sqs_event;
 
 /// Kept back from the platform's deadline, so that a collection that stops early can still record how far it came and
 /// answer: several calls to AWS, one of them perhaps repeated.
@@ -30,24 +33,15 @@ pub async fn serve<C>(
     configure: impl FnOnce(&mut Environment<'static>) -> Option<C>,
     collect: impl AsyncFn(&C, &Adapters, &Trigger, &Invocation) -> Result<Outcome, PipelineError>,
 ) -> Result<(), Error> {
-    log_to_stdout();
-    let function = match settings(configure) {
-        Ok((bucket, config)) => Ok((config, Adapters::connect(bucket).await)),
-        Err(faults) => {
-            let diagnostic = diagnostic(CONFIGURATION, &faults);
-            // One line, in the form in which the runtime logs the failure of an invocation.
-            tracing::error!("{diagnostic:?}");
-            Err(diagnostic)
-        }
-    };
+    let function = start(configure).await;
     let (function, collect) = (&function, &collect);
     lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
         let (config, adapters) = function.as_ref().map_err(Clone::clone)?;
-        let trigger = parse_trigger(event.payload)?;
-        let invocation = Invocation {
-            deadline: Deadline::within(time_left(&event.context, adapters.clock.now())).less(RESERVE),
-            id: event.context.request_id,
+        let trigger = match sqs_event::trigger(&event.payload, adapters.clock.now()) {
+            Some(trigger) => trigger,
+            None => parse_trigger(event.payload)?,
         };
+        let invocation = invocation(event.context, adapters);
         let outcome = collect(config, adapters, &trigger, &invocation).await;
         // The runtime logs the diagnostic of a failure.
         let outcome = outcome.map_err(|error| diagnostic(error.error_type(), &error))?;
@@ -55,6 +49,43 @@ pub async fn serve<C>(
         Ok::<Outcome, Diagnostic>(outcome)
     }))
     .await
+}
+
+/// The same for a function with a payload and an answer of its own. `payload` shows whoever sends something else what to
+/// send; the answer is logged, so it names nobody.
+pub async fn serve_with<C, P: DeserializeOwned, A: Serialize>(
+    configure: impl FnOnce(&mut Environment<'static>) -> Option<C>,
+    payload: &'static str,
+    handle: impl AsyncFn(&C, &Adapters, &P, &Invocation) -> Result<A, PipelineError>,
+) -> Result<(), Error> {
+    let function = start(configure).await;
+    let (function, handle) = (&function, &handle);
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
+        let (config, adapters) = function.as_ref().map_err(Clone::clone)?;
+        let request = parse_payload(event.payload, payload)?;
+        let answer = handle(config, adapters, &request, &invocation(event.context, adapters)).await;
+        let answer = answer.map_err(|error| diagnostic(error.error_type(), &error))?;
+        let answer = serde_json::json!(answer);
+        tracing::info!(%answer, "answered");
+        Ok::<Value, Diagnostic>(answer)
+    }))
+    .await
+}
+
+/// The function's own settings and AWS, or what is wrong with the settings, which is logged here.
+pub(crate) async fn start<C>(
+    configure: impl FnOnce(&mut Environment<'static>) -> Option<C>,
+) -> Result<(C, Adapters), Diagnostic> {
+    log_to_stdout();
+    match settings(configure) {
+        Ok((stores, config)) => Ok((config, Adapters::connect(stores).await)),
+        Err(faults) => {
+            let diagnostic = diagnostic(CONFIGURATION, &faults);
+            // One line, in the form in which the runtime logs the failure of an invocation.
+            tracing::error!("{diagnostic:?}");
+            Err(diagnostic)
+        }
+    }
 }
 
 /// The word for what a person has to set right.
@@ -67,12 +98,15 @@ fn diagnostic(error_type: &str, error: &impl ToString) -> Diagnostic {
     }
 }
 
-/// The bucket and the function's own settings, or everything wrong with them.
-fn settings<C>(configure: impl FnOnce(&mut Environment<'static>) -> Option<C>) -> Result<(Bucket, C), ConfigFaults> {
+/// The stores and the function's own settings, or everything wrong with them.
+fn settings<C>(configure: impl FnOnce(&mut Environment<'static>) -> Option<C>) -> Result<(Stores, C), ConfigFaults> {
     let mut environment = Environment::new(Face::Lambda, &variable);
-    let bucket = environment.bucket();
+    let stores = environment.bucket().and_then(|bucket| {
+        let engagement = environment.engagement_bucket(&bucket)?;
+        Some(Stores { bucket, engagement })
+    });
     let config = configure(&mut environment);
-    environment.finish(bucket.zip(config))
+    environment.finish(stores.zip(config))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one home of the environment in a Lambda")]
@@ -87,6 +121,20 @@ fn parse_trigger(payload: Value) -> Result<Trigger, Diagnostic> {
             r#"the payload is no trigger: {error}; send {{"scheduled_time": "<aws.scheduler.scheduled-time>"}} or such an instant"#
         ),
     })
+}
+
+fn parse_payload<P: DeserializeOwned>(payload: Value, expected: &str) -> Result<P, Diagnostic> {
+    serde_json::from_value(payload).map_err(|error| Diagnostic {
+        error_type: CONFIGURATION.to_owned(),
+        error_message: format!("the payload is not understood: {error}; send {expected}"),
+    })
+}
+
+fn invocation(context: Context, adapters: &Adapters) -> Invocation {
+    Invocation {
+        deadline: Deadline::within(time_left(&context, adapters.clock.now())).less(RESERVE),
+        id: context.request_id,
+    }
 }
 
 fn time_left(context: &Context, now: Timestamp) -> Duration {
@@ -159,6 +207,24 @@ mod tests {
         assert_eq!(at(1_060_500), Duration::from_millis(60_500));
         assert_eq!(at(999_000), Duration::ZERO);
         assert!(at(u64::MAX) > Duration::from_secs(1_000_000));
+    }
+
+    #[test]
+    fn a_payload_of_ones_own_is_as_strict() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Request {
+            action: String,
+        }
+        let parse = |payload| parse_payload::<Request>(payload, r#"{"action": "status"}"#);
+        assert_eq!(parse(serde_json::json!({"action": "status"})).unwrap().action, "status");
+        let diagnostic = parse(serde_json::json!({"action": "status", "acton": 1})).unwrap_err();
+        assert_eq!(diagnostic.error_type, "Configuration");
+        assert!(
+            diagnostic.error_message.contains("acton") && diagnostic.error_message.contains(r#"{"action": "status"}"#),
+            "{}",
+            diagnostic.error_message
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 pub mod adapters;
 pub mod cloudwatch;
 pub mod cloudwatch_logs;
+pub mod http_lambda;
+pub mod kms;
 pub mod lake;
 pub mod lambda;
 #[cfg(test)]
@@ -10,4 +12,6 @@ mod loopback;
 pub mod s3;
 mod service_error;
 pub mod ses;
+pub mod sqs;
+mod sqs_event;
 pub mod ssm;

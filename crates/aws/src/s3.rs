@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
-use uptake_pipeline::ports::{Expected, File, Files, PortError, Version, Written};
+use uptake_pipeline::ports::{Expected, File, Files, PortError, Version, Versions, Written};
 
 use crate::service_error::{causes, port_error};
 
@@ -154,6 +155,107 @@ impl Files for Bucket {
     }
 }
 
+/// `DeleteObjects` takes at most this many (its reference, read 2026-11-22).
+const MOST_DELETED_AT_ONCE: usize = 1_000;
+
+/// What a bucket with versions keeps beside the objects there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Contents that were replaced or deleted.
+    Contents,
+    /// Notes that an object was deleted.
+    DeleteMarkers,
+}
+
+#[async_trait]
+impl Versions for Bucket {
+    /// A bucket without versions has nothing to forget.
+    async fn forget(&self, prefix: &str) -> Result<u64, PortError> {
+        // A marker that goes before the content below it would bring that content back.
+        let contents = self.forget_kept(prefix, Kept::Contents).await?;
+        let markers = self.forget_kept(prefix, Kept::DeleteMarkers).await?;
+        Ok(contents + markers)
+    }
+}
+
+impl Bucket {
+    async fn forget_kept(&self, prefix: &str, kept: Kept) -> Result<u64, PortError> {
+        let mut forgotten = 0;
+        let (mut key_marker, mut version_marker) = (None, None);
+        loop {
+            let page = self
+                .client
+                .list_object_versions()
+                .bucket(&self.name)
+                .prefix(self.full(prefix))
+                .set_key_marker(key_marker)
+                .set_version_id_marker(version_marker)
+                .send()
+                .await
+                .map_err(|error| {
+                    let grant = format!("s3:ListBucketVersions on arn:aws:s3:::{}", self.name);
+                    self.failed_without(grant, prefix, &error)
+                })?;
+            let identifiers: Vec<ObjectIdentifier> = match kept {
+                Kept::Contents => page
+                    .versions
+                    .into_iter()
+                    .flatten()
+                    .filter(|version| version.is_latest != Some(true))
+                    .filter_map(|version| identifier(version.key, version.version_id))
+                    .collect(),
+                Kept::DeleteMarkers => page
+                    .delete_markers
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|marker| identifier(marker.key, marker.version_id))
+                    .collect(),
+            };
+            for some in identifiers.chunks(MOST_DELETED_AT_ONCE) {
+                self.delete_versions(prefix, some.to_vec()).await?;
+                forgotten += some.len() as u64;
+            }
+            if page.is_truncated != Some(true) {
+                return Ok(forgotten);
+            }
+            (key_marker, version_marker) = (page.next_key_marker, page.next_version_id_marker);
+        }
+    }
+
+    async fn delete_versions(&self, prefix: &str, versions: Vec<ObjectIdentifier>) -> Result<(), PortError> {
+        const ACTION: &str = "s3:DeleteObjectVersion";
+        let wanted = Delete::builder().set_objects(Some(versions)).quiet(true).build();
+        let wanted = wanted.map_err(|error| PortError::Unavailable {
+            what: self.location(prefix),
+            reason: causes(&error),
+        })?;
+        let delete = self.client.delete_objects().bucket(&self.name).delete(wanted);
+        let answer = delete
+            .send()
+            .await
+            .map_err(|error| self.failed(ACTION, "", prefix, &error))?;
+        // What could not be deleted is told one by one; the first will do.
+        let Some(refused) = answer.errors.into_iter().flatten().next() else {
+            return Ok(());
+        };
+        let what = self.location(prefix);
+        Err(match refused.code.as_deref() {
+            Some("AccessDenied") => PortError::Denied {
+                what,
+                grant: format!("{ACTION} on arn:aws:s3:::{}/{}*", self.name, self.full(prefix)),
+            },
+            code => PortError::Unavailable {
+                what,
+                reason: format!("a version could not be deleted: {}", code.unwrap_or("no reason given")),
+            },
+        })
+    }
+}
+
+fn identifier(key: Option<String>, version: Option<String>) -> Option<ObjectIdentifier> {
+    ObjectIdentifier::builder().key(key?).version_id(version?).build().ok()
+}
+
 /// 412: the object is not what was expected. 409: another conditional write is under way. `NoSuchKey`: it was there and
 /// is gone. (Conditional writes, Amazon S3 user guide, read 2026-11-21.)
 ///
@@ -210,6 +312,68 @@ mod tests {
             write_if(404, "NoSuchBucket").await,
             Err(PortError::Missing { .. })
         ));
+    }
+
+    /// The version that counts stays, contents go before the markers that hide them, and page follows page.
+    #[tokio::test]
+    async fn what_is_forgotten_is_all_but_what_counts() {
+        let page = |truncated: bool, entries: &str| {
+            format!(
+                "<ListVersionsResult><IsTruncated>{truncated}</IsTruncated>\
+                 <NextKeyMarker>prod/t/b</NextKeyMarker><NextVersionIdMarker>2</NextVersionIdMarker>{entries}</ListVersionsResult>"
+            )
+        };
+        let entry = |kind: &str, key: &str, id: &str, latest: bool| {
+            format!("<{kind}><Key>{key}</Key><VersionId>{id}</VersionId><IsLatest>{latest}</IsLatest></{kind}>")
+        };
+        let first = page(
+            true,
+            &(entry("Version", "prod/t/a", "2", true)
+                + &entry("Version", "prod/t/a", "1", false)
+                + &entry("DeleteMarker", "prod/t/b", "2", true)),
+        );
+        let second = page(false, &entry("Version", "prod/t/b", "1", false));
+        let done = "<DeleteResult></DeleteResult>".to_owned();
+        let answers = [&first, &done, &second, &done, &first, &done, &second];
+        let answers = answers.into_iter().map(|answer| (200, answer.clone())).collect();
+        let service = Loopback::answering_in_turn(answers).await;
+        assert_eq!(bucket(&service).forget("t/").await.unwrap(), 3);
+        let deleted: Vec<String> = service
+            .requests()
+            .iter()
+            .map(|body| String::from_utf8_lossy(body).into_owned())
+            .filter(|body| body.contains("<Delete"))
+            .collect();
+        let names = |body: &String| {
+            let keys = body.split("<Key>").skip(1);
+            keys.map(|rest| {
+                let (key, rest) = rest.split_once("</Key>").unwrap();
+                let id = rest.split_once("<VersionId>").unwrap().1.split_once('<').unwrap().0;
+                format!("{key} {id}")
+            })
+            .collect::<Vec<_>>()
+        };
+        let deleted: Vec<_> = deleted.iter().map(names).collect();
+        assert_eq!(deleted, [["prod/t/a 1"], ["prod/t/b 1"], ["prod/t/b 2"]]);
+    }
+
+    #[tokio::test]
+    async fn a_version_that_cannot_be_deleted_is_told() {
+        let listed = "<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>prod/t/a</Key><VersionId>1</VersionId>\
+                      <IsLatest>false</IsLatest></Version></ListVersionsResult>";
+        let refused =
+            |code: &str| format!("<DeleteResult><Error><Code>{code}</Code><Key>prod/t/a</Key></Error></DeleteResult>");
+        for (code, expected) in [
+            (
+                "AccessDenied",
+                "grant s3:DeleteObjectVersion on arn:aws:s3:::bucket/prod/t/*",
+            ),
+            ("InternalError", "a version could not be deleted: InternalError"),
+        ] {
+            let service = Loopback::answering_in_turn(vec![(200, listed.to_owned()), (200, refused(code))]).await;
+            let message = bucket(&service).forget("t/").await.unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
     }
 
     #[tokio::test]

@@ -1,21 +1,25 @@
-//! Secrets: `SecureString` parameters of Systems Manager.
+//! Secrets: `SecureString` parameters of Systems Manager, as they are or wrapped by KMS.
 
 use async_trait::async_trait;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::error::ProvideErrorMetadata;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uptake_pipeline::ports::{PortError, Secrets};
 
+use crate::kms::{self, KeyService};
 use crate::service_error::port_error;
 
 /// The parameter store of the function's own account and region.
 #[derive(Clone, Debug)]
-pub struct ParameterStore(Client);
+pub struct ParameterStore {
+    client: Client,
+    keys: KeyService,
+}
 
 impl ParameterStore {
-    /// Reads parameters through `client`.
-    pub fn new(client: Client) -> Self {
-        Self(client)
+    /// Reads parameters through `client`, and those whose value begins with `kms:` with the help of `keys`.
+    pub fn new(client: Client, keys: KeyService) -> Self {
+        Self { client, keys }
     }
 }
 
@@ -29,7 +33,7 @@ impl Secrets for ParameterStore {
                 .to_owned(),
         };
         let answer = self
-            .0
+            .client
             .get_parameter()
             .name(parameter)
             .with_decryption(true)
@@ -48,11 +52,12 @@ impl Secrets for ParameterStore {
                     )
                 }
             })?;
-        answer
-            .parameter
-            .and_then(|parameter| parameter.value)
-            .map(SecretString::from)
-            .ok_or_else(missing)
+        let value = answer.parameter.and_then(|parameter| parameter.value);
+        let value = SecretString::from(value.ok_or_else(missing)?);
+        match value.expose_secret().strip_prefix(kms::PREFIX) {
+            Some(wrapped) => self.keys.unwrap(&what(), wrapped).await,
+            None => Ok(value),
+        }
     }
 }
 
@@ -61,11 +66,30 @@ mod tests {
     use super::*;
     use crate::loopback::Loopback;
 
+    fn store(service: &Loopback) -> ParameterStore {
+        let config = service.sdk_config();
+        ParameterStore::new(Client::new(&config), KeyService::new(aws_sdk_kms::Client::new(&config)))
+    }
+
     async fn failure(code: &str) -> String {
         let body = format!(r#"{{"__type": "{code}", "message": "as SSM puts it"}}"#);
         let service = Loopback::answering(400, body).await;
-        let store = ParameterStore::new(Client::new(&service.sdk_config()));
-        store.read("/uptake/token").await.unwrap_err().to_string()
+        store(&service).read("/uptake/token").await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_value_is_given_as_it_is_or_unwrapped() {
+        let parameter = |value: &str| (200, format!(r#"{{"Parameter": {{"Value": "{value}"}}}}"#));
+        let plain = (200, r#"{"Plaintext": "dGhlIHNlY3JldA=="}"#.to_owned());
+        for (answers, requests) in [
+            (vec![parameter("the secret")], 1),
+            (vec![parameter("kms:c2VhbGVk"), plain], 2),
+        ] {
+            let service = Loopback::answering_in_turn(answers).await;
+            let secret = store(&service).read("/uptake/key").await.unwrap();
+            assert_eq!(secret.expose_secret(), "the secret");
+            assert_eq!(service.requests().len(), requests);
+        }
     }
 
     #[tokio::test]

@@ -1,11 +1,15 @@
 //! What can be typed.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use uptake_pipeline::engagement_api::MOST_NUMBER;
+use uptake_pipeline::engagement_queries::{USUAL_INACTIVE_DAYS, USUAL_STREAK};
 
 /// Tells whether the developer and AI tools you pay for are used.
 ///
@@ -34,8 +38,16 @@ pub enum Command {
     Simulate(Simulate),
     /// Look at records that could not be understood
     Quarantine(Quarantine),
+    /// Make a key for the subjects of engagement, and put one in the place of another
+    Keys(Keys),
     /// Look at the tables of the lake
     Lake(Lake),
+    /// Ask who keeps a streak, has completed something, is inactive or leads, and which agents are talked to
+    Engagement(Engagement),
+    /// Put made-up people into the engagement tables, or take them out again
+    SeedTestData(SeedTestData),
+    /// Start, end or list the subscription to the audit log that audit-events reads from
+    Subscription(Subscription),
 }
 
 /// `uptake demo`.
@@ -52,8 +64,12 @@ pub struct Demo {
 /// The functions that can be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Function {
+    /// What the audit log says of Copilot: bronze, silver and gold; --date reads the day's content again
+    AuditEvents,
     /// Teams, seats and accounts from GitHub: CSV report and metrics
     CopilotSeats,
+    /// Streaks, points and totals of people without names, from what the Microsoft functions stored
+    Engagement,
     /// Directory, licences and usage reports from Microsoft 365: bronze, silver and gold
     #[value(name = "m365-usage")]
     M365Usage,
@@ -160,12 +176,78 @@ pub enum QuarantineCommand {
     },
 }
 
+/// `uptake keys`.
+#[derive(Debug, Args)]
+pub struct Keys {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: KeysCommand,
+}
+
+/// The commands below `uptake keys`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Print a new key, made by chance
+    Generate {
+        /// Its name, such as k-2026: lower-case letters, digits and hyphens
+        key_id: String,
+    },
+    /// Pause engagement and bring its tables under the next key, or go on with that
+    Prepare {
+        /// Take tables as they are, that hold something else than when this began: after a look at the difference
+        #[arg(long)]
+        accept: bool,
+        /// Answer with one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the tables, take away everything that still holds old subjects, and let engagement go on
+    Confirm {
+        /// Answer with one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell which key is in use, whether engagement is paused, and under which keys rows are
+    Status {
+        /// Answer with one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// `uptake lake`.
 #[derive(Debug, Args)]
 pub struct Lake {
     /// What to look at.
     #[command(subcommand)]
     pub command: LakeCommand,
+}
+
+/// `uptake subscription`.
+#[derive(Debug, Args)]
+pub struct Subscription {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SubscriptionCommand,
+}
+
+/// The commands below `uptake subscription`.
+#[derive(Debug, Subcommand)]
+pub enum SubscriptionCommand {
+    /// Subscribe, or subscribe again; with a webhook as given and without one otherwise
+    Start {
+        /// Who is to be notified: the URL of activity-webhook; UPTAKE_WEBHOOK_AUTH_ID has to be set
+        #[arg(long, value_name = "URL")]
+        webhook: Option<String>,
+    },
+    /// End the subscription
+    Stop,
+    /// List the subscriptions, and whether their webhooks are notified
+    List {
+        /// Answer with one JSON array
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The commands below `uptake lake`.
@@ -191,4 +273,156 @@ pub enum LakeCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `uptake engagement`.
+#[derive(Debug, Args)]
+pub struct Engagement {
+    /// What is asked.
+    #[command(subcommand)]
+    pub command: EngagementCommand,
+}
+
+/// The commands below `uptake engagement`.
+#[derive(Debug, Subcommand)]
+pub enum EngagementCommand {
+    /// Who has a streak that is long enough, and unbroken, in every one of some apps
+    Streaks {
+        /// Comma list of apps
+        #[arg(long, value_name = "APPS", default_value = "all")]
+        apps: AppList,
+        /// Active days in a row
+        #[arg(long, default_value_t = USUAL_STREAK, value_parser = clap::value_parser!(u64).range(1..=MOST_NUMBER))]
+        count: u64,
+        /// How to answer.
+        #[command(flatten)]
+        answering: Answering,
+    },
+    /// Who has done enough within a week, a month or ever, in every one of some apps
+    Completed {
+        /// Comma list of apps
+        #[arg(long, value_name = "APPS", default_value = "all")]
+        apps: AppList,
+        /// Active days
+        #[arg(long, required_unless_present = "interactions", value_parser = clap::value_parser!(u64).range(1..=MOST_NUMBER))]
+        days: Option<u64>,
+        /// Interactions
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_NUMBER))]
+        interactions: Option<u64>,
+        /// When.
+        #[command(flatten)]
+        stretch: Stretch,
+        /// How to answer.
+        #[command(flatten)]
+        answering: Answering,
+    },
+    /// Who holds a licence and has not used it lately, or ever
+    Inactive {
+        /// Days without use
+        #[arg(long, default_value_t = USUAL_INACTIVE_DAYS, value_parser = clap::value_parser!(u32).range(1..))]
+        days: u32,
+        /// How to answer.
+        #[command(flatten)]
+        answering: Answering,
+    },
+    /// Who has most points
+    Leaderboard {
+        /// One app
+        #[arg(long, value_name = "APP", default_value = "all")]
+        app: String,
+        /// Places
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        top: u16,
+        /// When.
+        #[command(flatten)]
+        stretch: Stretch,
+        /// How to answer.
+        #[command(flatten)]
+        answering: Answering,
+    },
+    /// How much agents are talked to
+    Agents {
+        /// When.
+        #[command(flatten)]
+        stretch: Stretch,
+        /// Answer with one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read an answer of the deployed API from standard input and print it with names; needs the key
+    Resolve {
+        /// Answer with one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How `uptake engagement` answers.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Answering {
+    /// Say who the subjects are: UPTAKE_IDENTITY_KEY and UPTAKE_TENANT_ID have to be set
+    #[arg(long)]
+    pub resolve: bool,
+    /// Answer with one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which stretch of time is meant.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Stretch {
+    /// Week, month or all time
+    #[arg(long, value_enum, default_value_t = TimeframeWord::Week)]
+    pub timeframe: TimeframeWord,
+    /// Any day of the week or month; without it, the newest one with anything in it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub start: Option<Date>,
+}
+
+/// A timeframe as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TimeframeWord {
+    /// A week
+    Week,
+    /// A calendar month
+    Month,
+    /// Since anything is known
+    #[value(name = "all_time")]
+    AllTime,
+}
+
+/// Apps as they are typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppList(pub BTreeSet<String>);
+
+impl FromStr for AppList {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let apps: BTreeSet<String> = text.split(',').map(|app| app.trim().to_lowercase()).collect();
+        if apps.contains("") {
+            return Err("give app names with commas between them, such as teams,word");
+        }
+        Ok(Self(apps))
+    }
+}
+
+/// `uptake seed-test-data`.
+#[derive(Debug, Args)]
+pub struct SeedTestData {
+    /// How many people
+    #[arg(long, required_unless_present = "remove", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub users: Option<u32>,
+    /// How many weeks of theirs, the last of which ends yesterday
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=104))]
+    pub weeks: u16,
+    /// Take them out again, and nothing else
+    #[arg(long, conflicts_with_all = ["users", "into_real_data"])]
+    pub remove: bool,
+    /// Put them beside real people, and let real ones come beside them
+    #[arg(long)]
+    pub into_real_data: bool,
+    /// Answer with one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

@@ -5,10 +5,14 @@ pub mod folder;
 pub mod terminal;
 
 mod demo;
+mod engagement;
+mod keys;
 mod lake;
 mod quarantine;
 mod run;
+mod seed;
 mod simulate;
+mod subscription;
 
 use std::process::ExitCode;
 
@@ -43,7 +47,11 @@ pub async fn execute(arguments: Arguments, get: &dyn Fn(&str) -> Option<String>)
         Command::Demo(what) => demo::execute(&what, get).await,
         Command::Simulate(what) => simulate::execute(&what).await,
         Command::Quarantine(what) => quarantine::execute(&what, get).await,
+        Command::Keys(what) => keys::execute(&what, get).await,
         Command::Lake(what) => lake::execute(&what, get).await,
+        Command::Engagement(what) => engagement::execute(&what, get).await,
+        Command::SeedTestData(what) => seed::execute(&what, get).await,
+        Command::Subscription(what) => subscription::execute(&what, get).await,
     };
     match end {
         Ok(End::Done) => ExitCode::SUCCESS,
@@ -66,9 +74,13 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 /// The folder that the environment names, for commands that need nothing else of it.
 fn store(get: &dyn Fn(&str) -> Option<String>) -> Result<folder::Folder, ConfigFaults> {
     let mut environment = Environment::new(Face::CommandLine, get);
-    let folder = environment.folder().and_then(|root| {
-        let engagement = environment.engagement_folder(&root)?;
-        Some(folder::Folder::new(root).with_engagement(engagement))
-    });
+    let folder = folder(&mut environment);
     environment.finish(folder)
+}
+
+/// The same for commands that need more.
+fn folder(environment: &mut Environment<'_>) -> Option<folder::Folder> {
+    let root = environment.folder()?;
+    let engagement = environment.engagement_folder(&root)?;
+    Some(folder::Folder::new(root).with_engagement(engagement))
 }

@@ -8,17 +8,20 @@ use jiff::{SignedDuration, ToSpan};
 use uptake_domain::calendar::{Window, day_of, start_of};
 use uptake_domain::licenses_csv;
 use uptake_pipeline::config::{ConfigFaults, Environment, Face};
+use uptake_pipeline::engagement::Lakes;
 use uptake_pipeline::outcome::{Outcome, Status};
 use uptake_pipeline::ports::{Clock, Files, Ports, SystemClock};
 use uptake_pipeline::trigger::{Invocation, Trigger};
-use uptake_pipeline::{copilot_seats, m365_usage, mailer, report_record, scoring, workflow_metrics};
+use uptake_pipeline::{
+    audit_events, copilot_seats, engagement, m365_usage, mailer, report_record, scoring, workflow_metrics,
+};
 use uptake_upstream::clock::Deadline;
 use uuid::Uuid;
 
 use crate::args::{Backfill, Function, Run};
 use crate::folder::{Folder, NoParameters};
 use crate::terminal::{self, TerminalProgress};
-use crate::{End, demo, store};
+use crate::{End, demo, folder, store};
 
 pub(crate) async fn execute(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
     let outcome = if run.resend && run.function != Function::Mailer {
@@ -37,7 +40,9 @@ pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<Stri
         Function::CopilotSeats => Some("GitHub tells the present seats only, so there is nothing to look back at"),
         Function::M365Usage => Some("Microsoft tells the present directory only, so there is nothing to look back at"),
         Function::Scoring => Some("name the day with `uptake run scoring --date`"),
+        Function::Engagement => Some("it looks back by itself, as far as there is anything new"),
         Function::Mailer => Some("name the day with `uptake run mailer --date`"),
+        Function::AuditEvents => Some("name a day of the last week with `uptake run audit-events --date`"),
     };
     let outcome = if let Some(fault) = fault {
         Err(ConfigFaults::one(fault.to_owned()).into())
@@ -110,6 +115,17 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
                 "the same command again, once what is missing is mended".to_owned(),
             );
         }
+    } else if outcome.function == audit_events::FUNCTION {
+        row("events", folder.location("lake/gold_copilot_audit_events"));
+        if outcome.counts.quarantined > 0 {
+            row("next", "uptake lake show silver_rejected".to_owned());
+        }
+        if outcome.status == Status::Incomplete {
+            row(
+                "next",
+                "the same command again, once what is missing is mended".to_owned(),
+            );
+        }
     } else if outcome.function == m365_usage::FUNCTION {
         row("tables", folder.location("lake"));
         if outcome.counts.quarantined > 0 {
@@ -126,6 +142,9 @@ async fn next_steps(outcome: &Outcome, folder: &Folder) -> anyhow::Result<Vec<(S
                 format!("uptake run scoring --date {day}")
             },
         );
+    } else if outcome.function == engagement::FUNCTION {
+        row("tables", folder.engagement_location());
+        row("next", "uptake engagement leaderboard --resolve".to_owned());
     } else if outcome.function == scoring::FUNCTION {
         row("scores", folder.location("lake/gold_copilot_usage_scores"));
         row(
@@ -160,7 +179,9 @@ async fn collect(
         progress: &progress,
     };
     match function {
+        Function::AuditEvents => job.audit_events(get).await,
         Function::CopilotSeats => job.copilot_seats(get).await,
+        Function::Engagement => job.engagement(get).await,
         Function::M365Usage => job.m365_usage(get).await,
         Function::Scoring => job.scoring(get).await,
         Function::Mailer => job.mailer(get).await,
@@ -182,10 +203,14 @@ fn trigger(run: &Run) -> Trigger {
         resend: run.resend,
         replace: match run.function {
             Function::CopilotSeats | Function::M365Usage => run.at.is_none(),
-            Function::Mailer | Function::Scoring | Function::WorkflowMetrics => run.date.is_some(),
+            Function::AuditEvents
+            | Function::Engagement
+            | Function::Mailer
+            | Function::Scoring
+            | Function::WorkflowMetrics => run.date.is_some(),
         },
         window: match (run.function, run.date) {
-            (Function::WorkflowMetrics, Some(date)) => Some(Window::of_day(date)),
+            (Function::AuditEvents | Function::WorkflowMetrics, Some(date)) => Some(Window::of_day(date)),
             _ => None,
         },
         ..Trigger::at(scheduled_time)
@@ -204,6 +229,25 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
+    pub(crate) async fn audit_events(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+        let mut environment = Environment::new(Face::CommandLine, get);
+        let (root, config) = (environment.folder(), environment.audit_events());
+        let (root, config) = environment.finish(root.zip(config))?;
+        let folder = Folder::new(root);
+        // Those that come while it works are for the next one.
+        let hints = folder.hints().await?;
+        let clock = Arc::new(SystemClock);
+        let feed = config.feed(&NoParameters, clock.clone()).await?;
+        let exclusions = config.exclusions.connect(&NoParameters, clock).await?;
+        let (lake, ports) = (folder.lake()?, self.ports(&folder));
+        let (trigger, invocation) = (&self.trigger, invocation());
+        let outcome = audit_events::collect(&feed, &lake, &config, &exclusions, ports, trigger, &invocation).await?;
+        if outcome.status != Status::Incomplete && !trigger.dry_run {
+            folder.forget_hints(&hints).await?;
+        }
+        Ok(outcome)
+    }
+
     pub(crate) async fn copilot_seats(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
         let mut environment = Environment::new(Face::CommandLine, get);
         let (root, config) = (environment.folder(), environment.copilot_seats());
@@ -212,6 +256,22 @@ impl Job<'_> {
         let github = config.connect(&NoParameters, Arc::new(SystemClock)).await?;
         let (lake, ports) = (folder.lake()?, self.ports(&folder));
         let outcome = copilot_seats::collect(&github, &lake, &config, ports, &self.trigger, &invocation()).await?;
+        Ok(outcome)
+    }
+
+    pub(crate) async fn engagement(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+        let mut environment = Environment::new(Face::CommandLine, get);
+        let (folder, config) = (folder(&mut environment), environment.engagement());
+        let (folder, config) = environment.finish(folder.zip(config))?;
+        let identity = config.identity(&NoParameters).await?;
+        let exclusions = config.exclusions.connect(&NoParameters, Arc::new(SystemClock)).await?;
+        let (silver, own) = (folder.lake()?, folder.engagement_lake()?);
+        let lakes = Lakes {
+            silver: &silver,
+            engagement: &own,
+        };
+        let (trigger, invocation, ports) = (&self.trigger, invocation(), self.ports(&folder));
+        let outcome = engagement::derive(lakes, &config, &identity, &exclusions, ports, trigger, &invocation).await?;
         Ok(outcome)
     }
 
@@ -271,7 +331,7 @@ impl Job<'_> {
     }
 }
 
-fn invocation() -> Invocation {
+pub(crate) fn invocation() -> Invocation {
     Invocation {
         id: Uuid::new_v4().to_string(),
         deadline: Deadline::NONE,

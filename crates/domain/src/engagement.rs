@@ -20,7 +20,7 @@ const POINTS_OF_A_BONUS: u64 = 20;
 pub const UNDECIDED_FOR_DAYS: i32 = 3;
 
 /// What a day was for somebody who holds a licence. A day without a state is not decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DayState {
     /// Copilot was used. Extends a streak.
@@ -66,10 +66,9 @@ impl DayEvidence {
             return None;
         }
         Some(match self.presence {
-            Presence::Online => DayState::Inactive,
             Presence::Offline => DayState::Neutral,
             Presence::Undecidable if (as_of - day).get_days() <= UNDECIDED_FOR_DAYS => DayState::Neutral,
-            Presence::Undecidable => DayState::Inactive,
+            Presence::Online | Presence::Undecidable => DayState::Inactive,
         })
     }
 }
@@ -278,7 +277,9 @@ mod tests {
             for part in [&days[..cut], &days[cut..]] {
                 let kept = serde_json::to_string(&parts).unwrap();
                 parts = serde_json::from_str(&kept).unwrap();
-                part.iter().for_each(|(state, n)| parts.add(*state, *n));
+                for (state, n) in part {
+                    parts.add(*state, *n);
+                }
             }
             prop_assert_eq!(parts, whole);
         }

@@ -18,6 +18,8 @@ use crate::known_user::KnownUser;
 pub const KEY_BYTES: usize = 64;
 /// The longest name of a key.
 const LONGEST_KEY_ID: usize = 32;
+/// No name of a key: a parameter that begins like this is wrapped by KMS.
+const RESERVED: &str = "kms";
 /// What is encrypted: subjects of engagement, as opposed to whatever the same key may be used for one day.
 const KIND: &[u8] = b"engagement-subject";
 
@@ -30,7 +32,7 @@ pub struct IdentityKey {
 /// A key that cannot be used. Says nothing of what it looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be <key id>:<base64 of 64 bytes>, the key id of lower-case letters, digits and hyphens; `uptake keys generate <key id>` prints one"
+    "must be <key id>:<base64 of 64 bytes>, the key id of lower-case letters, digits and hyphens and not `kms`; `uptake keys generate <key id>` prints one"
 )]
 pub struct UnusableKey;
 
@@ -72,6 +74,11 @@ impl IdentityKey {
         &self.id
     }
 
+    /// Whether the other one is the same but perhaps for its name.
+    pub fn has_bytes_of(&self, other: &Self) -> bool {
+        self.bytes.expose_secret() == other.bytes.expose_secret()
+    }
+
     /// The subject of somebody with this name in this tenant.
     pub fn subject(&self, tenant: &str, name: &str) -> String {
         let tenant = normal(tenant);
@@ -108,7 +115,7 @@ pub fn written(id: &str, random: &[u8; KEY_BYTES]) -> Result<String, UnusableKey
 
 fn is_key_id(id: &str) -> bool {
     let is_usual = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '-';
-    (1..=LONGEST_KEY_ID).contains(&id.len()) && id.chars().all(is_usual)
+    (1..=LONGEST_KEY_ID).contains(&id.len()) && id.chars().all(is_usual) && id != RESERVED
 }
 
 /// One person has one name, however it is spelled.
@@ -234,6 +241,7 @@ mod tests {
             &good.replace("k-2026", "K"),
             &good.replace("k-2026", ""),
             &good.replace("k-2026", &"k".repeat(33)),
+            &good.replace("k-2026", "kms"),
             &good[..good.len() - 4],
             &format!("k:{}", BASE64.encode(&[7; KEY_BYTES])),
         ] {
@@ -242,6 +250,12 @@ mod tests {
             assert!(!error.contains("c2hv"), "{error}");
         }
         assert!(!format!("{:?}", IdentityKey::parse(&good).unwrap()).contains(&good[7..20]));
+    }
+
+    #[test]
+    fn a_key_under_another_name_is_known_by_its_bytes() {
+        assert!(key("first", 1).has_bytes_of(&key("second", 1)));
+        assert!(!key("first", 1).has_bytes_of(&key("first", 2)));
     }
 
     #[test]

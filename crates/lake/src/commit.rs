@@ -17,6 +17,7 @@ use deltalake::{DeltaTable, DeltaTableError};
 use uptake_domain::tables::Table;
 use uuid::Uuid;
 
+use crate::error::is_purged;
 use crate::store::Opened;
 use crate::{Lake, LakeError, schema};
 
@@ -59,11 +60,11 @@ pub(crate) async fn commit(
     rule: Rule,
 ) -> Result<Outcome, DeltaTableError> {
     // Not the name of a file that it adds: a commit may add none.
-    let own = Uuid::new_v4().to_string();
+    let own = Uuid::new_v4();
     // Old log files are removed by `maintain`: here it would mean a listing of the log for every commit.
     let properties = CommitProperties::default()
         .with_cleanup_expired_logs(Some(false))
-        .with_metadata([(MARK.to_owned(), own.clone().into())]);
+        .with_metadata([(MARK.to_owned(), own.to_string().into())]);
     let properties = match rule {
         Rule::Alone => properties.with_max_retries(0),
         Rule::Adds(transaction) => properties.with_application_transaction(transaction),
@@ -77,18 +78,33 @@ pub(crate) async fn commit(
         Ok(commit) => return Ok(Outcome::Committed(commit.version())),
         Err(error) => error,
     };
-    if let Some(version) = landed(delta, snapshot.version(), &own).await? {
+    if let Some(version) = landed(delta, snapshot.version(), own).await? {
         return Ok(Outcome::Committed(version));
     }
-    if is_lost(&error) { Ok(Outcome::Lost) } else { Err(error) }
+    if is_lost(&error) || is_purged(&error) {
+        Ok(Outcome::Lost)
+    } else {
+        Err(error)
+    }
+}
+
+/// A mark as it stands in the log.
+pub(crate) fn marked(mark: Uuid) -> String {
+    format!("\"{MARK}\":\"{mark}\"")
+}
+
+/// The mark in an entry of the log; `None` where somebody else wrote it, or it made the table.
+pub(crate) fn mark_in(entry: &[u8]) -> Option<Uuid> {
+    let (_, rest) = std::str::from_utf8(entry).ok()?.split_once(&format!("\"{MARK}\":\""))?;
+    rest.split('"').next()?.parse().ok()
 }
 
 /// The version after `base` that carries the mark `own`.
-async fn landed(delta: &DeltaTable, base: u64, own: &str) -> Result<Option<u64>, DeltaTableError> {
+async fn landed(delta: &DeltaTable, base: u64, own: Uuid) -> Result<Option<u64>, DeltaTableError> {
     let log = delta.log_store();
     let mut version = base + 1;
     while let Some(entry) = log.read_commit_entry(version).await? {
-        if entry.windows(own.len()).any(|window| window == own.as_bytes()) {
+        if mark_in(&entry) == Some(own) {
             return Ok(Some(version));
         }
         version += 1;
@@ -100,9 +116,6 @@ fn is_lost(error: &DeltaTableError) -> bool {
     matches!(
         error,
         DeltaTableError::VersionAlreadyExists(_)
-            // A purge came first, and emptied or deleted the entries of the log on which the commit stood.
-            | DeltaTableError::InvalidVersion(_)
-            | DeltaTableError::InvalidJsonLog { .. }
             | DeltaTableError::Transaction {
                 source: TransactionError::CommitConflict(_)
                     | TransactionError::MaxCommitAttempts(_)

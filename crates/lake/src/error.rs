@@ -7,6 +7,8 @@ use deltalake::kernel::transaction::TransactionError;
 use deltalake::{DeltaTableError, ObjectStoreError};
 use url::Url;
 
+use crate::purge::EMPTIED;
+
 /// What went wrong, by what to do about it. No message holds a value of a row.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
@@ -24,7 +26,7 @@ pub enum LakeError {
         /// What to grant.
         grant: String,
     },
-    /// The store does not answer, or not in time: the next invocation tries again.
+    /// The store does not answer, or not in time, or what was being read was purged: the next invocation tries again.
     #[error("{table}: the store is not available: {reason}")]
     Unavailable {
         /// The table.
@@ -78,6 +80,10 @@ impl LakeError {
                 source: TransactionError::ObjectStore { source },
             } => Self::of_failure(table, root, source),
             DeltaTableError::Io { source } => Self::of_failure(table, root, source),
+            error if is_purged(error) => Self::Unavailable {
+                table,
+                reason: "its log was purged while it was read".to_owned(),
+            },
             // Their words may hold values.
             DeltaTableError::Arrow { .. } => Self::of_arrow(table),
             DeltaTableError::InvalidJsonLog { version, .. } => Self::Foreign {
@@ -121,6 +127,19 @@ impl LakeError {
         Self::Foreign {
             table,
             reason: "a file holds other types than the table".to_owned(),
+        }
+    }
+}
+
+/// Whether the log on which an operation stands was purged in the meantime. What Delta's kernel heard of it, it tells in
+/// words only.
+pub(crate) fn is_purged(error: &DeltaTableError) -> bool {
+    match error {
+        DeltaTableError::InvalidVersion(_) => true,
+        DeltaTableError::InvalidJsonLog { json_err, .. } => json_err.is_data(),
+        other => {
+            let reason = causes(other);
+            reason.contains(EMPTIED) || reason.contains(".checkpoint.parquet not found")
         }
     }
 }

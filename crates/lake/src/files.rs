@@ -24,7 +24,7 @@ use deltalake::parquet::file::properties::WriterProperties;
 use deltalake::parquet::file::reader::ChunkReader;
 use deltalake::parquet::schema::types::SchemaDescriptor;
 use deltalake::writer::RecordBatchWriter;
-use deltalake::{DeltaTableError, ObjectStore};
+use deltalake::{DeltaTableError, ObjectStore, ObjectStoreError};
 use futures::TryStreamExt;
 use uptake_domain::tables::Table;
 
@@ -108,8 +108,10 @@ impl Lake {
         schema: &SchemaRef,
     ) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>, LakeError> {
         let path = file.entry.object_store_path();
-        let bytes = async { store.get(&path).await?.bytes().await }.await;
-        let bytes = bytes.map_err(|error| self.store_failed(table, error))?;
+        let bytes = match async { store.get(&path).await?.bytes().await }.await {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(self.not_read(table, &path, error).await),
+        };
         let reader = decoder(bytes, schema).map_err(|_| LakeError::of_arrow(table.name))?;
         let (columns, partition, schema) = (file.columns, file.partition.clone(), schema.clone());
         Ok(reader.map(move |batch| {
@@ -174,6 +176,29 @@ impl Lake {
         }
     }
 
+    /// Why a data file could not be read. One that is gone is a fault, unless it was replaced in the meantime and a purge
+    /// did not wait.
+    async fn not_read(&self, table: &'static Table, path: &Path, error: ObjectStoreError) -> LakeError {
+        if !matches!(error, ObjectStoreError::NotFound { .. }) {
+            return self.store_failed(table, error);
+        }
+        let present = match self.open(table).await {
+            Ok(Some(opened)) => self.files(table, &opened).await,
+            Ok(None) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        match present {
+            Ok(files) if files.iter().any(|file| file.entry.object_store_path() == *path) => {
+                self.store_failed(table, error)
+            }
+            Ok(_) => LakeError::Unavailable {
+                table: table.name,
+                reason: "what was read has been replaced and purged meanwhile".to_owned(),
+            },
+            Err(error) => error,
+        }
+    }
+
     async fn fetch(
         &self,
         table: &'static Table,
@@ -181,8 +206,10 @@ impl Lake {
         path: &Path,
         ranges: &[Range<u64>],
     ) -> Result<Vec<Bytes>, LakeError> {
-        let parts = store.get_ranges(path, ranges).await;
-        let parts = parts.map_err(|error| self.store_failed(table, error))?;
+        let parts = match store.get_ranges(path, ranges).await {
+            Ok(parts) => parts,
+            Err(error) => return Err(self.not_read(table, path, error).await),
+        };
         // A store gives less where the file ends before the range does.
         let whole = parts.iter().zip(ranges);
         let mut whole = whole.map(|(part, range)| part.len() as u64 == range.end - range.start);

@@ -22,6 +22,6 @@ mod upsert;
 pub use error::LakeError;
 pub use maintain::Maintenance;
 pub use rewrite::Rewritten;
-pub use scan::{Filter, TableState};
+pub use scan::{Filter, Snapshot, TableState};
 pub use store::Lake;
 pub use upsert::{Columns, Stamp, Written};

@@ -20,15 +20,15 @@ use deltalake::{DeltaTableError, ObjectMeta, ObjectStore, ObjectStoreError};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 use uptake_domain::tables::Table;
+use uuid::Uuid;
 
-use crate::commit::{ATTEMPTS, Outcome, Rule, commit, wait};
+use crate::commit::{ATTEMPTS, Outcome, Rule, commit, mark_in, marked, wait};
 use crate::maintain::{delete, is_data};
 use crate::store::Opened;
 use crate::{Lake, LakeError, schema};
 
-/// What is left of an entry of the log. It is not JSON: who reads it all the same should fail and not see a table without
-/// these rows. No entry that says something is as short.
-const EMPTIED: &str = "Emptied. A checkpoint says what the table is.\n";
+/// What an entry of the log says that was emptied, and the error of whoever reads it all the same.
+pub(crate) const EMPTIED: &str = "emptied by a purge";
 /// Nobody works longer than this on one commit, so older entries of the log can go as a whole.
 const LONGEST_WRITE: SignedDuration = SignedDuration::from_hours(24);
 /// So many entries are emptied at a time.
@@ -56,10 +56,12 @@ impl Lake {
     /// nothing was to be done. Bounds are from then on told for the columns for which the code tells them.
     ///
     /// Writers at the same time lose nothing, but one that began before may leave a file of what it read, and a checkpoint
-    /// likewise, until the next purge or, for a file, a week: where nothing may be left, purge when nobody writes. Readers
-    /// at the same time may miss a file and have to look again. In a bucket that keeps versions of objects the deleted ones
-    /// are still there, which is not for the lake to know. In a folder of a file system, a writer that was killed may leave
-    /// a file whose name ends with `#` and a number, which no listing of the lake shows.
+    /// likewise, until the next purge or, for a file, a week: where nothing may be left, purge when nobody writes. Whoever
+    /// is reading may find it gone, which is [`LakeError::Unavailable`] and worth another try.
+    ///
+    /// In a bucket that keeps versions of objects the deleted ones are still there, which is not for the lake to know. In a
+    /// folder of a file system, a writer that was killed may leave a file whose name ends with `#` and a number, which no
+    /// listing of the lake shows.
     ///
     /// # Errors
     ///
@@ -146,7 +148,8 @@ impl Entry {
         let name = file.location.as_ref().strip_prefix("_delta_log/")?;
         let (version, kind) = name.split_once('.')?;
         let is_commit = kind == "json";
-        if version.len() != 20 || is_commit && file.size == EMPTIED.len() as u64 {
+        // No entry that says something is as short.
+        if version.len() != 20 || is_commit && file.size == emptied(None).len() as u64 {
             return None;
         }
         Some(Self {
@@ -176,12 +179,29 @@ async fn seal(opened: &Opened, table: &Table) -> Result<Outcome, DeltaTableError
     commit(&opened.delta, vec![Action::Metadata(metadata)], operation, Rule::Alone).await
 }
 
+/// Leaves of entries of the log what their writers know them by.
 async fn empty(store: &dyn ObjectStore, entries: Vec<Entry>) -> Result<(), ObjectStoreError> {
-    let emptied = stream::iter(entries).map(|entry| async move { store.put(&entry.path, EMPTIED.into()).await });
-    emptied
-        .buffer_unordered(AT_ONCE)
-        .try_for_each(|_| async { Ok(()) })
-        .await
+    let empty = |entry: Entry| async move {
+        let content = match store.get(&entry.path).await {
+            Ok(content) => content.bytes().await?,
+            // Another purge was faster, or `maintain`.
+            Err(ObjectStoreError::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let emptied = emptied(mark_in(&content));
+        store.put(&entry.path, emptied.into()).await.map(|_| ())
+    };
+    let emptied = stream::iter(entries).map(empty).buffer_unordered(AT_ONCE);
+    emptied.try_collect().await
+}
+
+/// What is left of an entry with this mark; it is as long for every one. Its writer knows it by the mark. Whoever looks in
+/// it for what the table is should fail, and not see a table without these rows, so no action is what it should be.
+fn emptied(mark: Option<Uuid>) -> String {
+    let mark = marked(mark.unwrap_or_default());
+    let actions = ["protocol", "metaData", "add", "remove", "txn", "domainMetadata"];
+    let actions = actions.map(|action| format!("\"{action}\":\"{EMPTIED}\""));
+    format!("{{\"commitInfo\":{{{mark}}}}}\n{{{}}}\n", actions.join(","))
 }
 
 #[cfg(test)]
@@ -244,8 +264,13 @@ mod tests {
                 file.set_modified(written - Duration::from_hours(age)).unwrap();
             }
             // The entries of four versions.
+            let second = log.join("00000000000000000002.json");
+            let mark = mark_in(&std::fs::read(&second).unwrap());
+            assert!(mark.is_some());
             assert_eq!(lake.purge(&ROWS).await.unwrap(), 4);
-            assert_eq!(log.join("00000000000000000002.json").exists(), age == 0);
+            // Its writer, if it did not hear what became of it, still knows it.
+            let left = std::fs::read(&second).ok();
+            assert_eq!(left.and_then(|left| mark_in(&left)), mark.filter(|_| age == 0));
 
             for rule in [Rule::Alone, Rule::Adds(Transaction::new("x", 1))] {
                 let lost = commit(&stale.delta, Vec::new(), operation(&ROWS), rule).await.unwrap();

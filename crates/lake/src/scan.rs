@@ -12,6 +12,7 @@ use uptake_domain::tables::{Column, Kind, Table};
 
 use crate::files::DataFile;
 use crate::rows::Partition;
+use crate::store::Opened;
 use crate::{Lake, LakeError, rows, schema};
 
 /// How many files are fetched at a time: the one whose rows are wanted, and the next, to hide the store's delay.
@@ -79,7 +80,110 @@ pub struct TableState {
     pub partitioned_by: Vec<String>,
 }
 
+/// A table as it was when it was looked at: whatever is written since, its rows are the same. Reading many partitions one
+/// after the other looks at the log once.
+pub struct Snapshot {
+    lake: Lake,
+    table: &'static Table,
+    opened: Option<Opened>,
+    files: Vec<DataFile>,
+}
+
+impl Snapshot {
+    /// As [`Lake::scan`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Lake::scan`].
+    pub async fn scan<R: DeserializeOwned + Send + 'static>(
+        &self,
+        columns: &[&str],
+        filter: &Filter,
+        mut on_rows: impl FnMut(Vec<R>),
+    ) -> Result<(), LakeError> {
+        let (lake, table) = (&self.lake, self.table);
+        let columns = wanted(table, columns)?;
+        filter.check(table)?;
+        let Some(opened) = &self.opened else {
+            return Ok(());
+        };
+        let schema: SchemaRef = Arc::new(Schema::new(
+            columns.iter().map(|column| schema::field(column)).collect::<Vec<_>>(),
+        ));
+        let store = opened.delta.object_store();
+        let files = self.files.iter().filter(|file| filter.admits(file)).map(|file| {
+            let (store, schema) = (store.clone(), schema.clone());
+            async move { lake.read_file(table, store.as_ref(), file, &schema).await }
+        });
+        let mut files = stream::iter(files).buffered(AHEAD);
+        while let Some(batches) = files.try_next().await? {
+            for batch in batches {
+                let batch = batch.map_err(|_| LakeError::of_arrow(table.name))?;
+                on_rows(rows::from_batch(&columns, &batch).map_err(|reason| contract(table, reason))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Lake::read`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Lake::scan`].
+    pub async fn read<R: DeserializeOwned + Send + 'static>(
+        &self,
+        columns: &[&str],
+        filter: &Filter,
+    ) -> Result<Vec<R>, LakeError> {
+        let mut all = Vec::new();
+        self.scan(columns, filter, |mut rows| {
+            if all.is_empty() {
+                all = rows;
+            } else {
+                all.append(&mut rows);
+            }
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// As [`Lake::partition_dates`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Lake::partition_dates`].
+    pub fn partition_dates(&self, column: &str) -> Result<Vec<Date>, LakeError> {
+        partition_column(self.table, column)?;
+        date_column(self.table, column)?;
+        let dates: BTreeSet<Date> = self
+            .files
+            .iter()
+            .filter_map(|file| file.value(column)?.parse().ok())
+            .collect();
+        Ok(dates.into_iter().collect())
+    }
+}
+
 impl Lake {
+    /// The table as it is now, for reading it piece by piece. A table that is not there has no rows.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers.
+    pub async fn snapshot(&self, table: &'static Table) -> Result<Snapshot, LakeError> {
+        let opened = self.open(table).await?;
+        let files = match &opened {
+            Some(opened) => self.files(table, opened).await?,
+            None => Vec::new(),
+        };
+        Ok(Snapshot {
+            lake: self.clone(),
+            table,
+            opened,
+            files,
+        })
+    }
+
     /// Gives the rows of the partitions that `filter` names to `on_rows`, file by file and about a thousand at a time, so
     /// that memory holds few of them. `columns` are the columns to read; none means all, those that every table has included. A table that
     /// is not there has no rows.
@@ -97,31 +201,12 @@ impl Lake {
         table: &'static Table,
         columns: &[&str],
         filter: &Filter,
-        mut on_rows: impl FnMut(Vec<R>),
+        on_rows: impl FnMut(Vec<R>),
     ) -> Result<(), LakeError> {
-        let columns = wanted(table, columns)?;
+        // What can be said without a look at the store is said first.
+        wanted(table, columns)?;
         filter.check(table)?;
-        let Some(opened) = self.open(table).await? else {
-            return Ok(());
-        };
-        let files = self.files(table, &opened).await?;
-        let schema: SchemaRef = Arc::new(Schema::new(
-            columns.iter().map(|column| schema::field(column)).collect::<Vec<_>>(),
-        ));
-        let store = opened.delta.object_store();
-        let files: Vec<DataFile> = files.into_iter().filter(|file| filter.admits(file)).collect();
-        let fetch = |file: DataFile| {
-            let (store, schema) = (store.clone(), schema.clone());
-            async move { self.read_file(table, store.as_ref(), &file, &schema).await }
-        };
-        let mut files = stream::iter(files).map(fetch).buffered(AHEAD);
-        while let Some(batches) = files.try_next().await? {
-            for batch in batches {
-                let batch = batch.map_err(|_| LakeError::of_arrow(table.name))?;
-                on_rows(rows::from_batch(&columns, &batch).map_err(|reason| contract(table, reason))?);
-            }
-        }
-        Ok(())
+        self.snapshot(table).await?.scan(columns, filter, on_rows).await
     }
 
     /// The rows that [`Lake::scan`] gives, all at once.
@@ -135,16 +220,9 @@ impl Lake {
         columns: &[&str],
         filter: &Filter,
     ) -> Result<Vec<R>, LakeError> {
-        let mut all = Vec::new();
-        self.scan(table, columns, filter, |mut rows| {
-            if all.is_empty() {
-                all = rows;
-            } else {
-                all.append(&mut rows);
-            }
-        })
-        .await?;
-        Ok(all)
+        wanted(table, columns)?;
+        filter.check(table)?;
+        self.snapshot(table).await?.read(columns, filter).await
     }
 
     /// The days for which the table has a partition, in order. Only the log is read.
@@ -156,15 +234,7 @@ impl Lake {
     pub async fn partition_dates(&self, table: &'static Table, column: &str) -> Result<Vec<Date>, LakeError> {
         partition_column(table, column)?;
         date_column(table, column)?;
-        let Some(opened) = self.open(table).await? else {
-            return Ok(Vec::new());
-        };
-        let files = self.files(table, &opened).await?;
-        let dates: BTreeSet<Date> = files
-            .iter()
-            .filter_map(|file| file.value(column)?.parse().ok())
-            .collect();
-        Ok(dates.into_iter().collect())
+        self.snapshot(table).await?.partition_dates(column)
     }
 
     /// What the log says of the table; `None` where there is none yet. No data file is read.

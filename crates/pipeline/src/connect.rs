@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use uptake_upstream::github::{GitHub, Identity};
 use uptake_upstream::http::Patience;
+use uptake_upstream::microsoft::activity::ActivityFeed;
 use uptake_upstream::microsoft::{Graph, Principal};
 use uptake_upstream::origin::Origin;
 
 use secrecy::ExposeSecret;
 
-use crate::config::{CopilotSeatsConfig, Credential, ExclusionConfig, MicrosoftConfig, WorkflowMetricsConfig};
+use crate::config::{
+    AuditEventsConfig, CopilotSeatsConfig, Credential, ExclusionConfig, MicrosoftConfig, SubscriptionConfig,
+    WorkflowMetricsConfig,
+};
 use crate::exclusions::Exclusions;
 use crate::outcome::PipelineError;
 use crate::ports::{Clock, Secrets};
@@ -37,6 +41,24 @@ impl MicrosoftConfig {
         Ok(Graph::new(login, graph, principal, clock, Patience::for_microsoft())?)
     }
 
+    /// A client of the audit feed at `management` with the configured service principal.
+    async fn feed(
+        &self,
+        management: &Origin,
+        secrets: &dyn Secrets,
+        clock: Arc<dyn Clock>,
+    ) -> Result<ActivityFeed, PipelineError> {
+        let principal = self.principal(secrets).await?;
+        let (login, management) = (self.login.clone(), management.clone());
+        Ok(ActivityFeed::new(
+            login,
+            management,
+            principal,
+            clock,
+            Patience::for_microsoft(),
+        )?)
+    }
+
     /// The configured service principal.
     async fn principal(&self, secrets: &dyn Secrets) -> Result<Principal, PipelineError> {
         Ok(Principal {
@@ -44,6 +66,20 @@ impl MicrosoftConfig {
             client_id: self.client_id.resolve(secrets).await?.expose_secret().to_owned(),
             client_secret: self.client_secret.resolve(secrets).await?,
         })
+    }
+}
+
+impl AuditEventsConfig {
+    /// A client of the audit feed.
+    pub async fn feed(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<ActivityFeed, PipelineError> {
+        self.microsoft.feed(&self.management, secrets, clock).await
+    }
+}
+
+impl SubscriptionConfig {
+    /// A client of the audit feed.
+    pub async fn feed(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<ActivityFeed, PipelineError> {
+        self.microsoft.feed(&self.management, secrets, clock).await
     }
 }
 

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uptake_domain::identity::IdentityKey;
+use uptake_domain::wording::thousands;
 
 use crate::outcome::PipelineError;
 use crate::ports::{Expected, Files, Written};
@@ -72,6 +73,22 @@ pub(crate) struct Holdings {
     pub(crate) points: u64,
 }
 
+impl Holdings {
+    /// What is different in `now`, in words that tell no figure of anybody.
+    pub(crate) fn differences(self, now: Self) -> Vec<String> {
+        let figures = [
+            ("rows", self.rows, now.rows),
+            ("subjects", self.subjects, now.subjects),
+            ("interactions", self.interactions, now.interactions),
+            ("points", self.points, now.points),
+        ];
+        let differing = figures.into_iter().filter(|(_, before, now)| before != now);
+        differing
+            .map(|(name, before, now)| format!("{name} were {} and are {}", thousands(before), thousands(now)))
+            .collect()
+    }
+}
+
 /// Whoever may not write or read engagement now, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
@@ -103,6 +120,46 @@ pub enum IdentityError {
         /// What is wrong with it.
         fault: uptake_domain::identity::UnusableKey,
     },
+    /// There is no key to change to.
+    #[error(
+        "UPTAKE_NEXT_IDENTITY_KEY is not set; set it to the key that is to take the place of the one in use, which `uptake keys generate <key id>` prints"
+    )]
+    NoNextKey,
+    /// The key to change to is no other one.
+    #[error(
+        "UPTAKE_NEXT_IDENTITY_KEY has the key id or the bytes of UPTAKE_IDENTITY_KEY; make another one with `uptake keys generate <key id>`"
+    )]
+    SameKey,
+    /// The key is being changed to another one than the one that was offered.
+    #[error(
+        "the key is being changed to {to}, and UPTAKE_NEXT_IDENTITY_KEY is {offered} or was made for another tenant; end that change first"
+    )]
+    OtherChange {
+        /// The key to be.
+        to: String,
+        /// The key that was offered in its place.
+        offered: String,
+    },
+    /// The new key was not offered.
+    #[error(
+        "the key is being changed to {to}, and neither UPTAKE_IDENTITY_KEY nor UPTAKE_NEXT_IDENTITY_KEY is that key in this tenant; set one of them to it"
+    )]
+    NotOffered {
+        /// The key to be.
+        to: String,
+    },
+    /// Rows that nobody can resolve.
+    #[error(
+        "{table}: {rows} rows do not resolve under {keys} in this tenant; nothing was changed in this table. Restore it to a version in which they do, or remove them"
+    )]
+    Unresolved {
+        /// The table.
+        table: &'static str,
+        /// How many rows.
+        rows: u64,
+        /// The ids of the keys that were tried.
+        keys: String,
+    },
     /// The change of keys cannot go on.
     #[error("{0}")]
     Rotation(String),
@@ -111,6 +168,30 @@ pub enum IdentityError {
 /// What is stored, if anything is.
 pub(crate) async fn read(files: &dyn Files) -> Result<Option<IdentityState>, PipelineError> {
     state::read(files, KEY).await
+}
+
+/// Puts `after` in the place of what was read, unless somebody else did so with something else meanwhile.
+pub(crate) async fn replace(
+    files: &dyn Files,
+    before: Option<&IdentityState>,
+    after: &IdentityState,
+) -> Result<(), PipelineError> {
+    let file = files.read(KEY).await?;
+    let stored: Option<IdentityState> = match &file {
+        Some(file) => Some(state::decode(KEY, &file.bytes)?),
+        None => None,
+    };
+    if stored.as_ref() != before {
+        return Err(PipelineError::Overlap);
+    }
+    let expected = file.map_or(Expected::Absent, |file| Expected::Unchanged(file.version));
+    let bytes = serde_json::json!(after).to_string();
+    match files.write_if(KEY, bytes.into(), expected).await? {
+        Written::Stored => Ok(()),
+        // A write that was repeated because its answer got lost comes second to itself.
+        Written::Conflict if read(files).await?.as_ref() == Some(after) => Ok(()),
+        Written::Conflict => Err(PipelineError::Overlap),
+    }
 }
 
 /// Why engagement stands still, if it does. For whoever has no key.
@@ -150,4 +231,13 @@ pub(crate) async fn admit(files: &dyn Files, key: &IdentityKey, tenant: &str) ->
         }));
     }
     Ok(())
+}
+
+/// Lets pass whoever holds the key in use, and anybody as long as there is none. For whoever only reads, and decides
+/// nothing by coming first.
+pub(crate) async fn recognise(files: &dyn Files, key: &IdentityKey, tenant: &str) -> Result<(), PipelineError> {
+    match read(files).await? {
+        None => Ok(()),
+        Some(_) => admit(files, key, tenant).await,
+    }
 }

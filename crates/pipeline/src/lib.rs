@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod activity_webhook;
 pub mod audit_events;
 pub mod composed_mail;
 pub mod config;
@@ -7,7 +8,11 @@ pub mod connect;
 pub mod copilot_seats;
 pub mod deliveries;
 pub mod engagement;
+pub mod engagement_api;
+pub mod engagement_names;
+pub mod engagement_queries;
 pub mod exclusions;
+pub mod identity_keys;
 pub mod identity_state;
 pub mod licenses_mail;
 pub mod m365_usage;

@@ -10,6 +10,7 @@ use uptake_domain::recipients::RecipientFaults;
 use uptake_lake::LakeError;
 use uptake_upstream::error::ApiError;
 
+use crate::engagement::test_data::TestDataError;
 use crate::identity_state::IdentityError;
 use crate::ports::PortError;
 
@@ -150,6 +151,9 @@ pub enum PipelineError {
     /// The key of engagement cannot be used now.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Made-up people and real ones do not go together.
+    #[error(transparent)]
+    TestData(#[from] TestDataError),
     /// The list of repositories is wrong.
     #[error("{place}: {fault}")]
     Repositories {
@@ -193,18 +197,28 @@ impl PipelineError {
             Self::Port(PortError::Unavailable { .. })
             | Self::Overlap
             | Self::Lake(LakeError::Unavailable { .. } | LakeError::Conflict { .. }) => "Retryable",
-            Self::Port(PortError::Missing { .. })
+            Self::Port(PortError::Missing { .. } | PortError::Unusable { .. })
             | Self::Window(_)
             | Self::Hours(_)
             | Self::Future(_)
             | Self::NoSuchTeam
             | Self::Recipients { .. }
             | Self::Exclusions { .. }
-            | Self::Identity(IdentityError::OtherKey { .. } | IdentityError::Unusable { .. })
+            | Self::Identity(
+                IdentityError::OtherKey { .. }
+                | IdentityError::Unusable { .. }
+                | IdentityError::NoNextKey
+                | IdentityError::SameKey
+                | IdentityError::OtherChange { .. }
+                | IdentityError::NotOffered { .. },
+            )
+            | Self::TestData(_)
             | Self::Repositories { .. }
             | Self::Lake(LakeError::Settings { .. }) => "Configuration",
             Self::Identity(IdentityError::Paused { .. } | IdentityError::Rotation(_)) => "Paused",
-            Self::State { .. } | Self::Lake(LakeError::Foreign { .. }) => "State",
+            Self::State { .. }
+            | Self::Identity(IdentityError::Unresolved { .. })
+            | Self::Lake(LakeError::Foreign { .. }) => "State",
             Self::Render(_) | Self::Lake(LakeError::Contract { .. }) => "Bug",
         }
     }

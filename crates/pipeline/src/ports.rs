@@ -29,6 +29,14 @@ pub enum PortError {
         /// What to do about it.
         remedy: String,
     },
+    /// Something is there and is not what it should be.
+    #[error("{what} cannot be used; {remedy}")]
+    Unusable {
+        /// What was looked at.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// It did not work now; the next invocation tries again.
     #[error("{what}: {reason}")]
     Unavailable {
@@ -90,6 +98,13 @@ pub trait Files: Send + Sync {
 
     /// Where a person finds the object: an address to put in a mail.
     fn location(&self, key: &str) -> String;
+}
+
+/// What a store still knows of objects that are gone or were replaced.
+#[async_trait]
+pub trait Versions: Send + Sync {
+    /// Leaves of the objects whose keys begin with `prefix` nothing but what they are now; how many earlier ones that were.
+    async fn forget(&self, prefix: &str) -> Result<u64, PortError>;
 }
 
 /// How old a figure or an event may be: CloudWatch takes them up to two weeks old (`PutMetricData` and `PutLogEvents`
@@ -194,6 +209,13 @@ pub enum MailError {
 pub trait Mail: Send + Sync {
     /// Hands the mail over once, without any retry, and returns the service's id for it.
     async fn send(&self, letter: Letter<'_>) -> Result<String, MailError>;
+}
+
+/// Where one function leaves a hint for another: SQS, or files. A hint says that it is worth looking, and nothing else.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Leaves a message. It may arrive more than once.
+    async fn send(&self, message: &str) -> Result<(), PortError>;
 }
 
 /// Where secrets come from: SSM parameters. On a laptop they come with the environment instead.

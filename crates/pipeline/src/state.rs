@@ -12,9 +12,12 @@ pub(crate) async fn read<T: DeserializeOwned>(files: &dyn Files, key: &str) -> R
     let Some(file) = files.read(key).await? else {
         return Ok(None);
     };
-    serde_json::from_slice(&file.bytes)
-        .map(Some)
-        .map_err(|error| PipelineError::state(key, error))
+    decode(key, &file.bytes).map(Some)
+}
+
+/// The object that was read under a key.
+pub(crate) fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, PipelineError> {
+    serde_json::from_slice(bytes).map_err(|error| PipelineError::state(key, error))
 }
 
 /// Stores or replaces it.

@@ -4,6 +4,8 @@ mod files;
 mod logs;
 mod mail;
 mod metrics;
+mod queue;
+mod versions;
 
 use std::fs;
 use std::io::{self, Write};
@@ -49,6 +51,11 @@ impl Folder {
     /// The engagement tables.
     pub fn engagement_lake(&self) -> Result<Lake, PipelineError> {
         Ok(Lake::in_folder(&self.engagement)?)
+    }
+
+    /// Where the engagement tables lie, for people.
+    pub fn engagement_location(&self) -> String {
+        self.engagement.display().to_string()
     }
 
     /// The lake that a table lies in.

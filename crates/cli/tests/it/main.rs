@@ -1,6 +1,9 @@
 //! The command as people type it: the real binary, its output and its exit code.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod engagement;
+mod subscription;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;

@@ -137,6 +137,11 @@ async fn others_read_a_purged_table_and_the_lake_goes_on_with_it() {
     let state = lake.describe(&RECORDS).await.unwrap().unwrap();
     assert_eq!(theirs.version(), Some(state.version));
     assert_eq!(theirs.get_file_uris().unwrap().count() as u64, state.files);
+    // A version of before is not told wrongly but not at all.
+    for version in 0..state.version {
+        let before = deltalake::open_table_with_version(url.clone(), version).await;
+        before.unwrap_err();
+    }
     // One who does not know where the last checkpoint is.
     std::fs::remove_file(folder.path().join("records/_delta_log/_last_checkpoint")).unwrap();
     assert_eq!(deltalake::open_table(url).await.unwrap().version(), Some(state.version));

@@ -14,13 +14,14 @@ use uptake_upstream::microsoft::activity::ContentBlob;
 use uptake_upstream::microsoft::audit_records::{Peeked, decode, mentions, peek};
 
 use super::blobs::ReadBlobs;
-use super::{Collection, Findings, Known, SOURCE, days, summary};
+use super::{Findings, Known, SOURCE, days, summary};
 use crate::bronze::{Bronze, Form};
-use crate::config::AuditOperation;
 use crate::exclusions::Excluded;
 use crate::outcome::PipelineError;
 use crate::people::People;
+use crate::ports::Ports;
 use crate::rejected::{self, RejectedRecord};
+use crate::traced_lake::TracedLake;
 
 /// Events in memory at a time. With their bytes, their rows and two tables' worth of columns it is some 60 MB.
 const EVENTS_AT_A_TIME: usize = 10_000;
@@ -33,32 +34,43 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Takes from a blob the records that are looked for, and those that do not say what they are.
+    /// Takes from a blob the records that are looked for.
     pub(super) fn add(
         &mut self,
         blob: ContentBlob,
         records: Vec<Box<RawValue>>,
-        operations: &[AuditOperation],
+        operations: &[String],
         findings: &mut Findings,
     ) {
         self.blobs.push(blob);
-        for raw in records {
-            let head = peek(&raw);
-            let is_wanted = head.operation.as_deref().is_none_or(|name| {
-                let mut wanted = operations.iter();
-                wanted.any(|operation| operation.takes(name, head.record_type))
-            });
-            if is_wanted {
-                self.records.push((head, raw));
-            } else {
-                findings.ignored += 1;
-            }
-        }
+        self.records.extend(wanted(records, operations, findings));
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.records.len() >= EVENTS_AT_A_TIME
     }
+}
+
+/// The records that are looked for, and those that do not say what they are.
+pub(super) fn wanted(
+    records: Vec<Box<RawValue>>,
+    operations: &[String],
+    findings: &mut Findings,
+) -> Vec<(Peeked, Box<RawValue>)> {
+    let mut kept = Vec::with_capacity(records.len());
+    for raw in records {
+        let head = peek(&raw);
+        let is_wanted = head
+            .operation
+            .as_deref()
+            .is_none_or(|name| operations.iter().any(|operation| operation.eq_ignore_ascii_case(name)));
+        if is_wanted {
+            kept.push((head, raw));
+        } else {
+            findings.ignored += 1;
+        }
+    }
+    kept
 }
 
 /// A row of `gold_copilot_audit_events`, which is one of `silver_audit_events` and the department.
@@ -120,7 +132,13 @@ fn is_excluded(head: &Peeked, raw: &RawValue, excluded: &Excluded) -> bool {
     named || (decode(raw).is_err() && mentions(raw, &is_meant))
 }
 
-impl Collection<'_> {
+/// Where records go.
+pub(super) struct Intake<'a> {
+    pub(super) lake: TracedLake<'a>,
+    pub(super) ports: Ports<'a>,
+}
+
+impl Intake<'_> {
     /// Stores a batch: bytes, then rows, then that its content has been read.
     pub(super) async fn take_in(
         &self,
@@ -130,28 +148,28 @@ impl Collection<'_> {
         bronze: &mut Bronze<'_>,
         findings: &mut Findings,
     ) -> Result<(), PipelineError> {
-        let Batch { blobs, mut records } = batch;
-        records.retain(|(head, raw)| !is_excluded(head, raw, &known.excluded));
-        self.store_records(
-            records.into_iter().map(|(_, raw)| raw).collect(),
-            known,
-            bronze,
-            findings,
-        )
-        .await?;
-        blobs.iter().for_each(|blob| read.note(blob));
+        let Batch { blobs, records } = batch;
+        self.store_records(records, known, bronze, findings).await?;
+        for blob in &blobs {
+            read.note(blob);
+        }
         self.ports.progress.show("content read", findings.counts.fetched, None);
         read.save(self.ports.files).await
     }
 
-    /// Keeps records as bytes and stores the events in them.
+    /// Keeps records as bytes and stores the events in them; those of excluded people are dropped before anything else.
     pub(super) async fn store_records(
         &self,
-        records: Vec<Box<RawValue>>,
+        records: Vec<(Peeked, Box<RawValue>)>,
         known: &Known,
         bronze: &mut Bronze<'_>,
         findings: &mut Findings,
     ) -> Result<(), PipelineError> {
+        let records: Vec<Box<RawValue>> = records
+            .into_iter()
+            .filter(|(head, raw)| !is_excluded(head, raw, &known.excluded))
+            .map(|(_, raw)| raw)
+            .collect();
         if records.is_empty() {
             return Ok(());
         }

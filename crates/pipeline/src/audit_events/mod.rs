@@ -3,6 +3,7 @@
 //! The feed lists content by when it became available, hands the same event over more than once, and some of it days
 //! late. So every poll looks at a day that was looked at before, reads what it has not read, and stores events by id.
 
+mod backfill;
 mod blobs;
 mod checks;
 mod intake;
@@ -26,6 +27,7 @@ use crate::bronze::Bronze;
 use crate::config::AuditEventsConfig;
 use crate::dry_run::{self, ReadOnly};
 use crate::exclusions::{Excluded, Exclusions};
+use crate::identity_state;
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::people::People;
 use crate::ports::Ports;
@@ -33,8 +35,9 @@ use crate::telemetry;
 use crate::traced_lake::TracedLake;
 use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
+pub use backfill::backfill;
 use blobs::ReadBlobs;
-use intake::Batch;
+use intake::{Batch, Intake};
 
 /// The name of the function.
 pub const FUNCTION: &str = "audit-events";
@@ -65,7 +68,10 @@ pub async fn collect(
     };
     let collection = Collection {
         feed,
-        lake: TracedLake::new(lake, FUNCTION, ports.clock, invocation, trigger.dry_run),
+        intake: Intake {
+            lake: TracedLake::new(lake, FUNCTION, ports.clock, invocation, trigger.dry_run),
+            ports,
+        },
         config,
         exclusions,
         ports,
@@ -81,13 +87,28 @@ pub async fn collect(
 
 struct Collection<'a> {
     feed: &'a ActivityFeed,
-    lake: TracedLake<'a>,
+    intake: Intake<'a>,
     config: &'a AuditEventsConfig,
     exclusions: &'a Exclusions,
     ports: Ports<'a>,
     invocation: &'a Invocation,
     /// Whether a person wants content read that was read before.
     again: bool,
+}
+
+/// Who is known, and who of them is excluded. Without the list, nothing of anybody is taken in.
+async fn known(
+    exclusions: &Exclusions,
+    lake: &TracedLake<'_>,
+    ports: Ports<'_>,
+    invocation: &Invocation,
+) -> Result<Known, PipelineError> {
+    let list = exclusions.read(ports, invocation.deadline).await?;
+    let people = People::read(lake.tables()).await?;
+    Ok(Known {
+        excluded: Excluded::among(&people, list),
+        people,
+    })
 }
 
 /// Who is known, and who of them is excluded.
@@ -143,9 +164,9 @@ impl Collection<'_> {
         let past_due = telemetry::note_past_due(FUNCTION, trigger, self.ports.clock);
         let mut findings = Findings::default();
         let ending = self.offer(trigger, past_due, &mut findings).await;
-        self.lake.note_calls(self.exclusions.take_calls());
-        self.lake.note_calls(self.feed.take_calls());
-        let ending = self.lake.leave_trace(ending).await;
+        self.intake.lake.note_calls(self.exclusions.take_calls());
+        self.intake.lake.note_calls(self.feed.take_calls());
+        let ending = self.intake.lake.leave_trace(ending).await;
         let metrics = findings.metrics();
         telemetry::publish(self.ports.metrics, FUNCTION, trigger, past_due, ending, &metrics).await
     }
@@ -184,6 +205,11 @@ impl Collection<'_> {
                 .push(format!("everything up to {} is read already", to_seconds(to)));
             return Ok(outcome);
         }
+        // All that feeds engagement stands still while its key is changed; the feed keeps content for a week.
+        if let Some(pause) = identity_state::pause(self.ports.files).await? {
+            outcome.notes.push(pause.to_string());
+            return Ok(outcome);
+        }
         if self.again && wanted.to <= reaches_back_to {
             findings.missing.push(format!(
                 "the feed lists nothing from before {} any more; `uptake backfill audit-events` searches the audit log for it",
@@ -215,10 +241,10 @@ impl Collection<'_> {
             Status::Incomplete
         };
         findings.checks.extend(checks::of(findings, to));
-        self.lake.store_checks(day_of(to), &findings.checks).await?;
+        self.intake.lake.store_checks(day_of(to), &findings.checks).await?;
         if is_read {
-            self.lake.note_calls(self.feed.take_calls());
-            self.lake.write_trace().await?;
+            self.intake.lake.note_calls(self.feed.take_calls());
+            self.intake.lake.write_trace().await?;
             outcome.watermark = Some(watermark::advance(self.ports.files, FUNCTION, to).await?);
             self.maintain().await;
         }
@@ -240,18 +266,12 @@ impl Collection<'_> {
 
     /// Reads what became available in the window; tells whether all of it is read, or never will be.
     async fn poll(&self, window: Window, findings: &mut Findings) -> Result<bool, PipelineError> {
-        // Before anything is asked for: without the list nothing of anybody is taken in.
-        let list = self.exclusions.read(self.ports, self.invocation.deadline).await?;
-        let people = People::read(self.lake.tables()).await?;
-        let known = Known {
-            excluded: Excluded::among(&people, list),
-            people,
-        };
+        let known = known(self.exclusions, &self.intake.lake, self.ports, self.invocation).await?;
         let mut read = ReadBlobs::load(self.ports.files, window).await?;
         let mut bronze = Bronze::new(self.ports.files, SOURCE, day_of(window.to), &self.invocation.id);
         let mut from = window.from;
         while from < window.to {
-            let to = window.to.min(from + LONGEST_WINDOW);
+            let to = window.to.min(from + (LONGEST_WINDOW - MARGIN));
             let goes_on = self
                 .read_window(Window { from, to }, &known, &mut read, &mut bronze, findings)
                 .await?;
@@ -260,7 +280,7 @@ impl Collection<'_> {
             }
             from = to;
         }
-        summary::bring_up_to_date(&self.lake, self.ports.files, findings).await?;
+        summary::bring_up_to_date(&self.intake.lake, self.ports.files, findings).await?;
         Ok(from >= window.to && findings.unread == 0)
     }
 
@@ -325,7 +345,7 @@ impl Collection<'_> {
                 Err(error) => goes_on &= findings.lacks("content", error),
             }
             if batch.is_full() {
-                self.take_in(std::mem::take(&mut batch), known, read, bronze, findings)
+                self.intake.take_in(std::mem::take(&mut batch), known, read, bronze, findings)
                     .await?;
             }
             if !goes_on {
@@ -333,14 +353,14 @@ impl Collection<'_> {
             }
         }
         drop(answers);
-        self.take_in(batch, known, read, bronze, findings).await?;
+        self.intake.take_in(batch, known, read, bronze, findings).await?;
         Ok(goes_on)
     }
 
     /// Tables that are not tended grow slow and large, and nothing is lost when that fails once.
     async fn maintain(&self) {
         for table in [&SILVER_AUDIT_EVENTS, &GOLD_AUDIT_EVENTS, &GOLD_AUDIT_SUMMARY] {
-            if let Err(error) = self.lake.tables().maintain(table, self.ports.clock.now()).await {
+            if let Err(error) = self.intake.lake.tables().maintain(table, self.ports.clock.now()).await {
                 tracing::warn!(%error, "a table could not be tended; the next invocation tries again");
             }
         }

@@ -22,7 +22,6 @@ use uptake_upstream::github::Owner;
 use uptake_upstream::origin::Origin;
 
 use crate::ports::{LogStream, PortError, Secrets};
-pub use values::AuditOperation;
 use values::{Count, FirstDayOfWeek, Length, LogGroupPrefix, Operations, Points, Price, RetentionDays};
 pub use variables::{VARIABLES, Variable};
 
@@ -158,7 +157,7 @@ pub enum ExclusionConfig {
     /// A SharePoint list.
     SharePoint {
         /// Who reads it.
-        microsoft: MicrosoftConfig,
+        microsoft: Box<MicrosoftConfig>,
         /// The site's id.
         site_id: String,
         /// The list's id.
@@ -191,7 +190,7 @@ pub struct AuditEventsConfig {
     /// Who is left out.
     pub exclusions: ExclusionConfig,
     /// Which records are kept.
-    pub operations: Vec<AuditOperation>,
+    pub operations: Vec<String>,
 }
 
 /// What `engagement` needs.
@@ -205,6 +204,13 @@ pub struct EngagementConfig {
     pub exclusions: ExclusionConfig,
     /// The smallest group shown by name.
     pub smallest_group: usize,
+    /// First day of the week.
+    pub week_starts_on: Weekday,
+}
+
+/// What `engagement-api` needs, and whoever asks on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngagementApiConfig {
     /// First day of the week.
     pub week_starts_on: Weekday,
 }
@@ -465,6 +471,13 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// What `engagement-api` needs.
+    pub fn engagement_api(&mut self) -> Option<EngagementApiConfig> {
+        Some(EngagementApiConfig {
+            week_starts_on: self.week()?,
+        })
+    }
+
     /// What `identity-keys` needs.
     pub fn identity_keys(&mut self) -> Option<IdentityKeysConfig> {
         let tenant = self.tenant();
@@ -543,7 +556,7 @@ impl<'a> Environment<'a> {
                 key: file.unwrap_or_else(|| "config/exclusions.json".to_owned()),
             }),
             (Some(site_id), Some(list_id), field, None) => Some(ExclusionConfig::SharePoint {
-                microsoft: self.microsoft()?,
+                microsoft: Box::new(self.microsoft()?),
                 site_id,
                 list_id,
                 field: field.unwrap_or_else(|| "Title".to_owned()),

@@ -112,83 +112,18 @@ impl FromStr for FirstDayOfWeek {
     }
 }
 
-/// Records of the audit log that are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditOperation {
-    /// What was done, in Microsoft's word.
-    pub name: String,
-    /// Microsoft's number of the kind of record; `None` takes any.
-    pub record_type: Option<i64>,
-}
-
-impl AuditOperation {
-    /// Whether a record is one of these. One whose type cannot be read is: nothing is lost for a word that is missing.
-    pub fn takes(&self, operation: &str, record_type: Option<i64>) -> bool {
-        let is_of_type = self.record_type.is_none() || record_type.is_none() || self.record_type == record_type;
-        self.name.eq_ignore_ascii_case(operation) && is_of_type
-    }
-}
-
-/// The operation that every Copilot app reports under, and the number of its records
-/// (learn.microsoft.com, Office 365 Management Activity API schema, `AuditLogRecordType`, read 2026-11-22).
-const COPILOT_INTERACTION: (&str, i64) = ("CopilotInteraction", 261);
-
-/// Operations, as a comma list.
-pub(super) struct Operations(pub(super) Vec<AuditOperation>);
+/// Operations of the audit log, as a comma list.
+pub(super) struct Operations(pub(super) Vec<String>);
 
 impl FromStr for Operations {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        let operations: Vec<AuditOperation> = entries.map(operation).collect::<Option<_>>().unwrap_or_default();
-        if operations.is_empty() {
-            return Err(
-                "must be a comma list of operations, each alone or as <record type>:<operation>, such as CopilotInteraction",
-            );
+        let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let is_usual = |sign: char| sign.is_ascii_alphanumeric() || "-_.".contains(sign);
+        if names.is_empty() || names.iter().any(|name| !name.chars().all(is_usual)) {
+            return Err("must be a comma list of operations, such as CopilotInteraction");
         }
-        Ok(Self(operations))
-    }
-}
-
-fn operation(entry: &str) -> Option<AuditOperation> {
-    let (record_type, name) = match entry.split_once(':') {
-        Some((number, name)) => (Some(number.trim().parse().ok()?), name.trim()),
-        None if entry.eq_ignore_ascii_case(COPILOT_INTERACTION.0) => (Some(COPILOT_INTERACTION.1), entry),
-        None => (None, entry),
-    };
-    let is_name = !name.is_empty()
-        && name
-            .chars()
-            .all(|sign| sign.is_ascii_alphanumeric() || "-_.".contains(sign));
-    is_name.then(|| AuditOperation {
-        name: name.to_owned(),
-        record_type,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn operations_are_named_alone_or_with_their_record_type() {
-        let parse = |text: &str| text.parse::<Operations>().map(|operations| operations.0);
-        let takes = |text: &str, operation: &str, kind: Option<i64>| {
-            parse(text).unwrap().iter().any(|wanted| wanted.takes(operation, kind))
-        };
-        assert!(takes("CopilotInteraction", "CopilotInteraction", Some(261)));
-        assert!(!takes("CopilotInteraction", "CopilotInteraction", Some(334)));
-        assert!(takes("CopilotInteraction", "CopilotInteraction", None));
-        assert!(takes(
-            "261:CopilotInteraction, 334:CopilotInteraction",
-            "copilotinteraction",
-            Some(334)
-        ));
-        assert!(takes("CopilotInteraction,AIAppInteraction", "AIAppInteraction", None));
-        assert!(!takes("CopilotInteraction", "FileAccessed", Some(261)));
-        for text in ["", ",", "x:CopilotInteraction", "261:", "a b"] {
-            assert!(parse(text).is_err(), "{text}");
-        }
+        Ok(Self(names.into_iter().map(str::to_owned).collect()))
     }
 }

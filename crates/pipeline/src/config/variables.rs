@@ -30,6 +30,7 @@ const ALL_FUNCTIONS: &[&str] = &[
 const AUDIT: &[&str] = &["audit-events"];
 const EXCLUDING: &[&str] = &["audit-events", "engagement", "m365-usage", "scoring"];
 const ENGAGEMENT: &[&str] = &["engagement", "engagement-api", "identity-keys"];
+const KEY_HOLDERS: &[&str] = &["engagement", "identity-keys"];
 const WEBHOOK: &[&str] = &["activity-webhook"];
 const GITHUB: &[&str] = &["copilot-seats", "workflow-metrics"];
 const MICROSOFT: &[&str] = &["audit-events", "engagement", "m365-usage"];
@@ -193,8 +194,8 @@ pub const VARIABLES: &[Variable] = &[
         name: "UPTAKE_AUDIT_OPERATIONS",
         functions: AUDIT,
         default: Some("CopilotInteraction"),
-        example: "CopilotInteraction,334:TeamCopilotInteraction",
-        meaning: "Comma list of the audit operations that are kept, each alone or as `<record type>:<operation>`. `CopilotInteraction` alone means record type 261, any other operation alone means every type.",
+        example: "CopilotInteraction,AIAppInteraction",
+        meaning: "Comma list of the audit operations that are kept, of whatever record type.",
     },
     Variable {
         name: "UPTAKE_EXCLUSIONS",
@@ -240,14 +241,14 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "UPTAKE_IDENTITY_KEY",
-        functions: ENGAGEMENT,
+        functions: KEY_HOLDERS,
         default: None,
         example: "(secret)",
         meaning: "The key that subjects are made with: `<key id>:<base64 of 64 bytes>`; `uptake keys generate <key id>` prints one.",
     },
     Variable {
         name: "UPTAKE_IDENTITY_KEY_PARAMETER",
-        functions: ENGAGEMENT,
+        functions: KEY_HOLDERS,
         default: None,
         example: "/uptake/identity-key",
         meaning: "SSM SecureString that holds it, as it is or wrapped as `kms:<base64 of what kms encrypt gives>`; Lambda only.",

@@ -1,12 +1,12 @@
 //! The ledger: what is stored of a day, brought up to date.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uptake_domain::engagement::{DayEvidence, DayState};
 use uptake_domain::tables::GOLD_ENGAGEMENT_DAILY;
-use uptake_lake::{Filter, Lake};
+use uptake_lake::{Filter, Snapshot};
 
 use super::evidence::{Evidence, Interactions};
 use super::exclusion::Blocked;
@@ -16,10 +16,10 @@ use crate::outcome::PipelineError;
 use crate::people::People;
 
 /// The app of the row that says what a day was.
-pub(crate) const ALL_APPS: &str = "all";
+pub const ALL_APPS: &str = "all";
 
 /// A row of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct LedgerRow {
     pub(crate) subject: String,
     pub(crate) key_id: String,
@@ -38,10 +38,10 @@ struct SubjectDay {
 }
 
 /// The stored rows of a day.
-pub(crate) async fn rows(lake: &Lake, day: Date) -> Result<Vec<LedgerRow>, PipelineError> {
+pub(crate) async fn rows(ledger: &Snapshot, day: Date) -> Result<Vec<LedgerRow>, PipelineError> {
     let of_day = Filter::Equals("day", day.to_string());
     let columns = GOLD_ENGAGEMENT_DAILY.column_names();
-    Ok(lake.read(&GOLD_ENGAGEMENT_DAILY, &columns, &of_day).await?)
+    Ok(ledger.read(&columns, &of_day).await?)
 }
 
 /// What days are decided by.
@@ -57,6 +57,12 @@ pub(super) struct Grounds<'a> {
     pub(super) blocked: &'a Blocked,
 }
 
+/// Whether the rows are the stored ones, which come in any order.
+fn is_same(stored: &[LedgerRow], rows: &[LedgerRow]) -> bool {
+    let stored: HashSet<&LedgerRow> = stored.iter().collect();
+    stored.len() == rows.len() && rows.iter().all(|row| stored.contains(row))
+}
+
 impl Derivation<'_> {
     /// Brings every day up to date that may have changed; tells the first of them.
     pub(super) async fn update_days(
@@ -69,8 +75,9 @@ impl Derivation<'_> {
         let mut days: BTreeSet<Date> = changed.events.union(&changed.undecided).copied().collect();
         days.extend(evidence.days());
         let users = grounds.subjects.users();
+        let ledger = self.lake.snapshot(&GOLD_ENGAGEMENT_DAILY).await?;
         for (done, day) in (1..).zip(&days) {
-            self.update_day(*day, grounds, evidence, &users, findings).await?;
+            self.update_day(*day, &ledger, grounds, evidence, &users, findings).await?;
             self.ports
                 .progress
                 .show("days of the ledger", done, Some(days.len() as u64));
@@ -81,6 +88,7 @@ impl Derivation<'_> {
     async fn update_day(
         &self,
         day: Date,
+        ledger: &Snapshot,
         grounds: &Grounds<'_>,
         evidence: &mut Evidence<'_>,
         users: &HashMap<&str, &str>,
@@ -95,7 +103,8 @@ impl Derivation<'_> {
             blocked,
         } = *grounds;
         let mut subject_days: BTreeMap<String, SubjectDay> = BTreeMap::new();
-        for row in rows(&self.lake, day).await? {
+        let stored = rows(ledger, day).await?;
+        for row in stored.iter().cloned() {
             let subject_day = subject_days.entry(row.subject).or_default();
             if row.app == ALL_APPS {
                 subject_day.state = Some(row.state);
@@ -107,7 +116,9 @@ impl Derivation<'_> {
             // Interactions are counted anew; that an app was used stays.
             for apps in subject_days.values_mut().map(|subject_day| &mut subject_day.apps) {
                 apps.retain(|(_, agent), _| agent.is_empty());
-                apps.values_mut().for_each(|interactions| *interactions = 0);
+                for interactions in apps.values_mut() {
+                    *interactions = 0;
+                }
             }
             let counted = evidence.events(self.silver, day, people, subjects, blocked).await?;
             for (subject, interactions) in counted {
@@ -154,6 +165,9 @@ impl Derivation<'_> {
                 });
             }
             rows.extend(self.rows_of(&subject, day, subject_day));
+        }
+        if is_same(&stored, &rows) {
+            return Ok(());
         }
         self.admit().await?;
         let of_day = Filter::Equals("day", day.to_string());

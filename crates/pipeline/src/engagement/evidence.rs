@@ -150,10 +150,10 @@ impl<'p> Evidence<'p> {
 
     /// Who used what on a day, by reports: the user, whether at all, and the apps.
     pub(super) fn reported(&self, day: Date) -> impl Iterator<Item = (&'p str, impl Iterator<Item = App>)> {
-        let users = self.uses.get(&day).into_iter().flatten();
-        users.map(|(user_id, uses)| {
-            let uses = *uses;
-            let apps = (0..).zip(App::ALL).filter(move |(place, _)| uses >> place & 1 == 1);
+        let of_day = self.uses.get(&day).into_iter().flatten();
+        of_day.map(|(user_id, used)| {
+            let used = *used;
+            let apps = (0..).zip(App::ALL).filter(move |(place, _)| used >> place & 1 == 1);
             (*user_id, apps.map(|(_, app)| app))
         })
     }

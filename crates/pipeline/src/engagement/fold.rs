@@ -62,6 +62,15 @@ impl Names {
     }
 }
 
+/// A day of one subject.
+#[derive(Default)]
+struct OneDay {
+    state: Option<DayState>,
+    interactions: u64,
+    /// Interactions by app.
+    apps: BTreeMap<u32, u64>,
+}
+
 /// Interactions with an agent, by subject.
 type OfAgent = HashMap<u32, u64>;
 
@@ -151,16 +160,16 @@ impl Fold {
     /// Takes in the rows of the next day, of which there may be none.
     pub(super) fn add(&mut self, day: Date, rows: Vec<LedgerRow>) {
         self.begin(day);
-        let mut by_subject: HashMap<u32, (Option<DayState>, u64, BTreeMap<u32, u64>)> = HashMap::new();
+        let mut by_subject: HashMap<u32, OneDay> = HashMap::new();
         for row in rows {
             let subject = self.subjects.number(&row.subject);
-            let (state, overall, apps) = by_subject.entry(subject).or_default();
+            let of_day = by_subject.entry(subject).or_default();
             if row.app == ALL_APPS {
-                *state = Some(row.state);
-                *overall = row.interactions;
+                of_day.state = Some(row.state);
+                of_day.interactions = row.interactions;
                 continue;
             }
-            *apps.entry(self.apps.number(&row.app)).or_default() += row.interactions;
+            *of_day.apps.entry(self.apps.number(&row.app)).or_default() += row.interactions;
             if !row.agent_id.is_empty() {
                 let agent = self.agents.number(&row.agent_id);
                 for of_agent in self.of_agents.entry(agent).or_default() {
@@ -169,9 +178,14 @@ impl Fold {
             }
         }
         let all = self.apps.number(ALL_APPS);
-        for (subject, (state, overall, used)) in by_subject {
+        for (subject, of_day) in by_subject {
+            let OneDay {
+                state,
+                interactions: overall,
+                apps,
+            } = of_day;
             let series = self.series.entry(subject).or_default();
-            for app in used.keys().chain([&all]) {
+            for app in apps.keys().chain([&all]) {
                 if !series.iter().any(|(known, _)| known == app) {
                     series.push((*app, Series::default()));
                 }
@@ -180,7 +194,7 @@ impl Fold {
                 let (state_of_app, interactions) = if *app == all {
                     (state.unwrap_or(DayState::Neutral), overall)
                 } else {
-                    let interactions = used.get(app);
+                    let interactions = apps.get(app);
                     (
                         state_in_app(interactions.is_some(), state),
                         interactions.copied().unwrap_or(0),
@@ -199,7 +213,9 @@ impl Fold {
             for (_, series) in self.series.values_mut().flatten() {
                 series.0[place] = Standing::default();
             }
-            self.of_agents.values_mut().for_each(|agents| agents[place].clear());
+            for agents in self.of_agents.values_mut() {
+                agents[place].clear();
+            }
         }
         self.starts = Some(Timeframe::ALL.map(|timeframe| timeframe.start(day, self.week_starts_on)));
     }

@@ -11,8 +11,9 @@ pub(crate) mod exclusion;
 mod fold;
 mod presence;
 mod publishing;
-mod subjects;
-mod totals;
+pub(crate) mod subjects;
+pub mod test_data;
+pub(crate) mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +28,7 @@ use uptake_domain::tables::{self, SILVER_AUDIT_EVENTS, SILVER_COPILOT_USAGE, SIL
 use uptake_lake::{Lake, Stamp};
 
 use crate::audit_events;
-use crate::config::EngagementConfig;
+use crate::config::{EngagementConfig, SecretSource};
 use crate::dry_run::{self, ReadOnly};
 use crate::exclusions::{Excluded, Exclusions};
 use crate::identity_state::{self, IdentityError};
@@ -39,9 +40,11 @@ use crate::state;
 use crate::telemetry;
 use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
+pub use days::ALL_APPS;
 use days::Grounds;
 use evidence::Evidence;
 use subjects::Subjects;
+use totals::Totals;
 
 /// The name of the function.
 pub const FUNCTION: &str = "engagement";
@@ -61,20 +64,27 @@ pub struct Identity {
     pub tenant: String,
 }
 
-impl EngagementConfig {
-    /// The key and the tenant.
-    pub async fn identity(&self, secrets: &dyn Secrets) -> Result<Identity, PipelineError> {
-        let key = self.key.resolve(secrets).await?;
+impl Identity {
+    /// Reads both.
+    pub async fn read(tenant: &SecretSource, key: &SecretSource, secrets: &dyn Secrets) -> Result<Self, PipelineError> {
+        let key = key.resolve(secrets).await?;
         let key = IdentityKey::parse(key.expose_secret()).map_err(|fault| {
             PipelineError::Identity(IdentityError::Unusable {
                 variable: "UPTAKE_IDENTITY_KEY",
                 fault,
             })
         })?;
-        Ok(Identity {
+        Ok(Self {
             key,
-            tenant: self.tenant.resolve(secrets).await?.expose_secret().to_owned(),
+            tenant: tenant.resolve(secrets).await?.expose_secret().to_owned(),
         })
+    }
+}
+
+impl EngagementConfig {
+    /// The key and the tenant.
+    pub async fn identity(&self, secrets: &dyn Secrets) -> Result<Identity, PipelineError> {
+        Identity::read(&self.tenant, &self.key, secrets).await
     }
 }
 
@@ -186,6 +196,7 @@ impl Derivation<'_> {
             outcome.notes.push(pause.to_string());
             return Ok(outcome);
         }
+        test_data::refuse_to_mix(files).await?;
         let lacking = self.lacking(outcome.window).await?;
         if let Some(lacking) = lacking.as_ref().filter(|_| !self.again) {
             outcome.notes.push(lacking.clone());
@@ -268,9 +279,14 @@ impl Derivation<'_> {
         };
         let first = self.update_days(&grounds, &mut evidence, findings).await?;
         if let Some(first) = first {
-            let figures = self
-                .update_totals(first, as_of, &evidence.agent_names, findings)
-                .await?;
+            let totals = Totals {
+                lake: &self.lake,
+                stamp: &self.stamp,
+                config: self.config,
+                identity: self.identity,
+                files,
+            };
+            let figures = totals.update(first, as_of, &evidence.agent_names, findings).await?;
             self.publish(figures, findings).await?;
         }
         state::write(files, STATE_KEY, &inputs).await

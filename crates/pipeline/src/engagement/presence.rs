@@ -79,7 +79,9 @@ impl<'p> PresenceOf<'p> {
                 } else {
                     presence.told.insert(refresh_on);
                 }
-                for day in seen.filter(|day| days.contains(day)) {
+                // A later report may still show such a day as the last one, or not: the answer is not to depend on when it is
+                // asked for.
+                for day in seen.filter(|day| days.contains(day) && is_about(refresh_on, *day)) {
                     presence.online.entry(day).or_default().insert(user_id);
                 }
             }
@@ -97,8 +99,7 @@ impl<'p> PresenceOf<'p> {
             return Presence::Offline;
         }
         // A report of seven days says when somebody was last seen: before the day is not on it, and after it says nothing.
-        let tells = |refresh_on: &Date| (0..DAYS_OF_AN_ACTIVITY_REPORT).contains(&(*refresh_on - day).get_days());
-        let mut weeks = self.weeks.iter().filter(|(refresh_on, _)| tells(refresh_on));
+        let mut weeks = self.weeks.iter().filter(|(refresh_on, _)| is_about(**refresh_on, day));
         let is_offline = weeks.any(|(_, week)| week.get(user_id).is_none_or(|last| *last < day));
         if is_offline {
             Presence::Offline
@@ -106,6 +107,11 @@ impl<'p> PresenceOf<'p> {
             Presence::Undecidable
         }
     }
+}
+
+/// Whether a report up to a date is asked about a day.
+fn is_about(refresh_on: Date, day: Date) -> bool {
+    (0..DAYS_OF_AN_ACTIVITY_REPORT).contains(&(refresh_on - day).get_days())
 }
 
 /// The date so many days after 1970 began.

@@ -10,12 +10,15 @@ use uptake_domain::engagement_figures::DayFigures;
 use uptake_domain::tables::{
     GOLD_AGENT_TOTALS, GOLD_ENGAGEMENT_CLOSINGS, GOLD_ENGAGEMENT_DAILY, GOLD_ENGAGEMENT_TOTALS,
 };
-use uptake_lake::{Columns, Filter, Written};
+use uptake_lake::{Columns, Filter, Lake, Stamp, Written};
 
 use super::days::{ALL_APPS, rows};
 use super::fold::{Fold, Standing, Stretch, figures};
-use super::{Derivation, Findings, UNSETTLED_DAYS};
+use super::{Findings, Identity, UNSETTLED_DAYS};
+use crate::config::EngagementConfig;
+use crate::identity_state;
 use crate::outcome::PipelineError;
+use crate::ports::Files;
 
 /// Days whose figures are published anew as late data arrives.
 pub(super) const PUBLISHED_FOR_DAYS: i32 = 7;
@@ -82,22 +85,32 @@ struct AgentRow {
     subjects: u64,
 }
 
-impl Derivation<'_> {
+/// What totals are computed and written with: the ledger and nothing that it was derived from.
+pub(super) struct Totals<'a> {
+    pub(super) lake: &'a Lake,
+    pub(super) stamp: &'a Stamp,
+    pub(super) config: &'a EngagementConfig,
+    pub(super) identity: &'a Identity,
+    pub(super) files: &'a dyn Files,
+}
+
+impl Totals<'_> {
     /// Computes everything anew that a day from `first` on has a part in; tells the figures of the last days.
-    pub(super) async fn update_totals(
+    pub(super) async fn update(
         &self,
         first: Date,
         as_of: Date,
         agent_names: &BTreeMap<String, String>,
         findings: &mut Findings,
     ) -> Result<BTreeMap<Date, DayFigures>, PipelineError> {
-        let lake = self.lake.clone();
+        let lake = self.lake;
         let week_starts_on = self.config.week_starts_on;
         let starts = [Timeframe::Week, Timeframe::Month].map(|timeframe| timeframe.start(first, week_starts_on));
         let before = starts[0].min(starts[1]);
         let mut fold = Fold::new(week_starts_on);
         let closed_on = self.resume(&mut fold, before).await?;
-        let days = lake.partition_dates(&GOLD_ENGAGEMENT_DAILY, "day").await?;
+        let ledger = lake.snapshot(&GOLD_ENGAGEMENT_DAILY).await?;
+        let days = ledger.partition_dates("day")?;
         let from = match closed_on {
             Some(closed_on) => closed_on.saturating_add(1.day()),
             None => days.first().copied().unwrap_or(first),
@@ -112,7 +125,7 @@ impl Derivation<'_> {
                 }
             }
             let rows = if days.binary_search(&day).is_ok() {
-                rows(&lake, day).await?
+                rows(&ledger, day).await?
             } else {
                 Vec::new()
             };
@@ -132,6 +145,11 @@ impl Derivation<'_> {
             last.get_mut().streaks = streaks(&fold, self.config.smallest_group);
         }
         Ok(last_figures)
+    }
+
+    /// Fails where the key is not the one in use.
+    async fn admit(&self) -> Result<(), PipelineError> {
+        identity_state::admit(self.files, &self.identity.key, &self.identity.tenant).await
     }
 
     /// Starts from the newest closing before a day, if there is one by the present rubric; tells of when it is.
@@ -188,7 +206,7 @@ impl Derivation<'_> {
         self.admit().await?;
         let written = self
             .lake
-            .upsert(&GOLD_ENGAGEMENT_TOTALS, Columns::All, totals, &self.stamp)
+            .upsert(&GOLD_ENGAGEMENT_TOTALS, Columns::All, totals, self.stamp)
             .await?;
         findings.count(written);
         let agents: Vec<AgentRow> = fold
@@ -204,7 +222,7 @@ impl Derivation<'_> {
             .collect();
         let written = self
             .lake
-            .upsert(&GOLD_AGENT_TOTALS, Columns::All, agents, &self.stamp)
+            .upsert(&GOLD_AGENT_TOTALS, Columns::All, agents, self.stamp)
             .await?;
         findings.count(written);
         Ok(())
@@ -239,7 +257,7 @@ impl Derivation<'_> {
         let of_day = Filter::Equals("closed_on", closed_on.to_string());
         let written = self
             .lake
-            .replace(&GOLD_ENGAGEMENT_CLOSINGS, &of_day, rows, &self.stamp)
+            .replace(&GOLD_ENGAGEMENT_CLOSINGS, &of_day, rows, self.stamp)
             .await?;
         findings.count(written);
         Ok(())

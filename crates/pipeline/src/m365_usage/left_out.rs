@@ -52,6 +52,8 @@ fn csv_without(body: &[u8], excluded: &Excluded) -> Option<Vec<u8>> {
             kept.extend_from_slice(bytes);
         }
     }
+    // The reader takes a line's end to be done before its line feed.
+    kept.extend_from_slice(body.get(start..)?);
     Some(kept)
 }
 

@@ -104,7 +104,7 @@ fn read_json<T: DeserializeOwned>(route: &Route, body: &[u8]) -> Result<T, Verdi
 
 /// An instant; the audit log writes its own without an offset, and means UTC. Microsoft's word for none, the first of the
 /// year 1, is none.
-fn utc(text: &str) -> Option<Timestamp> {
+pub fn utc(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let at = text.parse::<Timestamp>().ok().or_else(|| {
         let civil: DateTime = text.contains('T').then(|| text.parse().ok())??;

@@ -102,7 +102,7 @@ struct Mark {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interaction {
     pub(super) day: i64,
-    /// Its number on that day, in the order of time.
+    /// Its number on that day; those of an earlier quarter of an hour have lower ones.
     pub(super) number: u32,
     pub(super) tenure: Tenure,
     /// Seconds since 1970.

@@ -210,8 +210,6 @@ impl Log {
 
     pub(crate) fn truths(&self, from: Timestamp, until: Timestamp) -> Vec<AuditTruth> {
         let copies = self.copies(milliseconds(from), milliseconds(until));
-        let mut places: Vec<_> = copies.into_iter().collect();
-        places.sort_unstable();
         let truth = |((day, number), (copies, first)): ((i64, u32), (u64, i64))| {
             let interaction = self.day(day).interaction(&self.tenant, number);
             let record = Record::of(&self.tenant, &interaction);
@@ -220,7 +218,7 @@ impl Log {
                 upn: record.user_id.to_lowercase(),
                 user_id: self.tenant.id(interaction.tenure),
                 app_host: record.app_host().to_owned(),
-                agent_id: record.agent_id.map(str::to_owned),
+                agent_id: record.agent().map(str::to_owned),
                 prompts: record.prompts(),
                 web_search: record.has_web_search(),
                 copies,
@@ -228,7 +226,9 @@ impl Log {
                 event_id: record.id,
             }
         };
-        places.into_iter().map(truth).collect()
+        let mut truths: Vec<_> = copies.into_iter().map(truth).collect();
+        truths.sort_unstable_by(|one, other| (one.event_at, &one.event_id).cmp(&(other.event_at, &other.event_id)));
+        truths
     }
 
     pub(crate) fn counts(&self, from: Timestamp, until: Timestamp) -> AuditCounts {

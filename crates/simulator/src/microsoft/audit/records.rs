@@ -84,7 +84,7 @@ pub(in super::super) struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     app_identity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) agent_id: Option<&'static str>,
+    agent_id: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     agent_name: Option<&'static str>,
     copilot_event_data: Data,
@@ -294,6 +294,12 @@ impl Record {
 
     pub(super) fn app_host(&self) -> &'static str {
         self.copilot_event_data.app_host
+    }
+
+    /// The agent that was talked to; one made with Copilot Studio is named as the application.
+    pub(super) fn agent(&self) -> Option<&str> {
+        let of_studio = self.app_identity.as_deref().filter(|_| self.app_host() == "Copilot Studio");
+        self.agent_id.or(of_studio)
     }
 
     pub(super) fn prompts(&self) -> u64 {

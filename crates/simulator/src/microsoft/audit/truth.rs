@@ -16,7 +16,7 @@ pub struct AuditTruth {
     pub user_id: String,
     /// The app as the record names it.
     pub app_host: String,
-    /// The agent, if there was one.
+    /// The agent, if there was one: its `AgentId`, or the `AppIdentity` of one made with Copilot Studio.
     pub agent_id: Option<String>,
     /// Prompts in it, none where the record has answers only.
     pub prompts: u64,
