@@ -17,6 +17,7 @@ use uptake_simulator::AuditTruth;
 use crate::tenant::{FIRST_DAY, Tenant};
 
 /// A row of `silver_audit_events`, as far as tests look.
+#[expect(clippy::struct_field_names, reason = "columns are called so")]
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Event {
     pub(crate) event_id: String,
@@ -46,6 +47,27 @@ struct Summary {
     events: u64,
     prompts: u64,
     agent_events: u64,
+}
+
+#[derive(Deserialize)]
+struct Rejected {
+    source: String,
+    record: String,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    function: String,
+    operation: String,
+    target: String,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Checked {
+    table_name: String,
+    check_name: String,
+    status: String,
 }
 
 pub(crate) fn at(day: Date, hour: i64) -> Timestamp {
@@ -172,11 +194,6 @@ async fn every_event_of_a_fortnight_is_stored_once_however_it_comes() {
     );
     assert_eq!(tenant.simulator.requests().without_publisher, 0);
 
-    #[derive(Deserialize)]
-    struct Rejected {
-        source: String,
-        record: String,
-    }
     let rejected: Vec<Rejected> = tenant.read(&SILVER_REJECTED).await;
     let records: BTreeSet<String> = rejected
         .into_iter()
@@ -206,13 +223,6 @@ async fn what_is_read_is_traced_and_checked_without_a_name() {
     let tenant = Tenant::calm(40).await;
     tenant.offer_usage(FIRST_DAY).await.unwrap();
     tenant.offer_audit(at(FIRST_DAY, 12)).await.unwrap();
-    #[derive(Deserialize)]
-    struct Entry {
-        function: String,
-        operation: String,
-        target: String,
-        error: Option<String>,
-    }
     let log: Vec<Entry> = tenant.read(&GOLD_AUDIT_LOG).await;
     let own: Vec<&Entry> = log.iter().filter(|entry| entry.function == "audit-events").collect();
     for target in [
@@ -240,14 +250,8 @@ async fn what_is_read_is_traced_and_checked_without_a_name() {
         own.iter()
             .all(|entry| !is_named(&entry.target) && !is_named(entry.error.as_deref().unwrap_or_default()))
     );
-    #[derive(Deserialize)]
-    struct Check {
-        table_name: String,
-        check_name: String,
-        status: String,
-    }
-    let checks: Vec<Check> = tenant.read(&GOLD_DQ_RESULTS).await;
-    let own: Vec<&Check> = checks
+    let checks: Vec<Checked> = tenant.read(&GOLD_DQ_RESULTS).await;
+    let own: Vec<&Checked> = checks
         .iter()
         .filter(|check| check.table_name == SILVER_AUDIT_EVENTS.name)
         .collect();

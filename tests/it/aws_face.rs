@@ -418,6 +418,8 @@ fn the_readme_of_a_function_lists_the_settings_it_reads() {
         "activity-webhook",
         "audit-events",
         "copilot-seats",
+        "engagement",
+        "engagement-api",
         "m365-usage",
         "mailer",
         "scoring",

@@ -139,7 +139,9 @@ async fn account(tenant: &Tenant, notebook: &Notebook, events: &[Event], last: D
                 account.active.insert((on, subject.clone()));
             }
             for (app, on) in App::ALL.into_iter().zip(row.apps) {
-                let Some(on) = on.filter(|on| *on <= refresh_on) else { continue };
+                let Some(on) = on.filter(|on| *on <= refresh_on) else {
+                    continue;
+                };
                 let used = account.used.entry((on, subject.clone())).or_default();
                 if !used.keys().any(|(known, _)| known == app.as_str()) {
                     used.insert((app.as_str().to_owned(), String::new()), 0);
@@ -154,11 +156,13 @@ async fn account(tenant: &Tenant, notebook: &Notebook, events: &[Event], last: D
     for id in &everybody {
         let held = notebook.held_days(id);
         let own: Vec<&Seen> = seen.iter().filter(|row| row.user_id.as_ref() == Some(id)).collect();
-        for day in held.into_iter().filter(|day| *day <= last && notebook.in_gold.contains_key(day)) {
+        for day in held
+            .into_iter()
+            .filter(|day| *day <= last && notebook.in_gold.contains_key(day))
+        {
             let key = (day, subjects[id].clone());
-            if !account.states.contains_key(&key) {
-                account.states.insert(key, presence(&seen, &own, day, last));
-            }
+            let states = &mut account.states;
+            states.entry(key).or_insert_with(|| presence(&seen, &own, day, last));
         }
     }
     account
@@ -171,7 +175,10 @@ fn presence(seen: &[Seen], own: &[&Seen], day: Date, last: Date) -> &'static str
     if own.iter().any(|row| is_about(row) && dates(row).contains(&Some(day))) {
         return "inactive";
     }
-    if seen.iter().any(|row| row.report_refresh_on == day && row.report_kind == "day") {
+    if seen
+        .iter()
+        .any(|row| row.report_refresh_on == day && row.report_kind == "day")
+    {
         return "neutral";
     }
     let weeks: BTreeSet<Date> = seen
@@ -180,7 +187,11 @@ fn presence(seen: &[Seen], own: &[&Seen], day: Date, last: Date) -> &'static str
         .map(|row| row.report_refresh_on)
         .collect();
     let is_away = |week: &Date| {
-        let newest = own.iter().filter(|row| row.report_refresh_on == *week).filter_map(|row| dates(row).into_iter().flatten().max()).max();
+        let newest = own
+            .iter()
+            .filter(|row| row.report_refresh_on == *week)
+            .filter_map(|row| dates(row).into_iter().flatten().max())
+            .max();
         newest.is_none_or(|newest| newest < day)
     };
     if weeks.iter().any(is_away) || (last - day).get_days() <= 3 {
@@ -196,16 +207,33 @@ fn ledger(account: &Account) -> BTreeSet<(String, Date, String, String, u64, Str
     for ((day, subject), state) in &account.states {
         let used = account.used.get(&(*day, subject.clone()));
         let overall = used.map_or(0, |used| used.values().sum());
-        rows.insert((subject.clone(), *day, "all".to_owned(), String::new(), overall, (*state).to_owned()));
+        rows.insert((
+            subject.clone(),
+            *day,
+            "all".to_owned(),
+            String::new(),
+            overall,
+            (*state).to_owned(),
+        ));
         for ((app, agent), interactions) in used.into_iter().flatten() {
-            rows.insert((subject.clone(), *day, app.clone(), agent.clone(), *interactions, "active".to_owned()));
+            rows.insert((
+                subject.clone(),
+                *day,
+                app.clone(),
+                agent.clone(),
+                *interactions,
+                "active".to_owned(),
+            ));
         }
     }
     rows
 }
 
+/// A day of one subject in one app: what it was, and how many interactions there were.
+type AppDay<'a> = (Date, &'a str, u64);
+
 /// Totals of one subject in one app within a stretch of days, counted by hand.
-fn total(days: &[(Date, &str, u64)]) -> (u64, u64, u64, u64, u64, Option<Date>) {
+fn total(days: &[AppDay<'_>]) -> (u64, u64, u64, u64, u64, Option<Date>) {
     let (mut active, mut streak, mut best, mut interactions, mut points) = (0, 0, 0, 0, 0);
     let mut last = None;
     for (day, state, count) in days {
@@ -234,7 +262,11 @@ fn totals(account: &Account) -> BTreeSet<TotalRow> {
     for (subject, states) in by_subject {
         let of_app = |day: Date, app: &str| -> Option<u64> {
             let used = account.used.get(&(day, subject.clone()))?;
-            let counts: Vec<u64> = used.iter().filter(|((known, _), _)| known == app).map(|(_, count)| *count).collect();
+            let counts: Vec<u64> = used
+                .iter()
+                .filter(|((known, _), _)| known == app)
+                .map(|(_, count)| *count)
+                .collect();
             (!counts.is_empty()).then(|| counts.iter().sum())
         };
         let mut apps: BTreeSet<String> = states
@@ -244,7 +276,7 @@ fn totals(account: &Account) -> BTreeSet<TotalRow> {
             .collect();
         apps.insert("all".to_owned());
         for app in apps {
-            let days: Vec<(Date, &str, u64)> = states
+            let days: Vec<AppDay<'_>> = states
                 .iter()
                 .map(|(day, state)| {
                     if app == "all" {
@@ -258,14 +290,17 @@ fn totals(account: &Account) -> BTreeSet<TotalRow> {
                     }
                 })
                 .collect();
-            let mut stretches: BTreeMap<(String, Date), Vec<(Date, &str, u64)>> = BTreeMap::new();
+            let mut stretches: BTreeMap<(String, Date), Vec<AppDay<'_>>> = BTreeMap::new();
             for day in days {
                 for stretch in [
                     ("week", week_of(day.0, Weekday::Monday).0),
                     ("month", day.0.first_of_month()),
                     ("all_time", jiff::civil::date(1970, 1, 1)),
                 ] {
-                    stretches.entry((stretch.0.to_owned(), stretch.1)).or_default().push(day);
+                    stretches
+                        .entry((stretch.0.to_owned(), stretch.1))
+                        .or_default()
+                        .push(day);
                 }
             }
             for ((timeframe, start_on), days) in stretches {
@@ -342,7 +377,8 @@ async fn check_engagement(tenant: &Tenant, notebook: &Notebook, events: &[Event]
         .map(|row| (row.subject, row.day, row.app, row.agent_id, row.interactions, row.state))
         .collect();
     assert_eq!(stored.len(), count, "nothing twice");
-    assert_same("ledger", &stored, &ledger(&account));
+    let expected = ledger(&account);
+    assert_same("ledger", &stored, &expected);
     for state in ["active", "inactive", "neutral"] {
         assert!(stored.iter().any(|row| row.5 == state), "{state}");
     }
@@ -357,7 +393,10 @@ struct Chance(u64);
 
 impl Chance {
     fn below(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }
@@ -366,7 +405,9 @@ impl Chance {
 async fn perhaps_ended<T>(chance: &mut Chance, work: impl Future<Output = T>) -> Option<T> {
     if chance.below(6) == 0 {
         let milliseconds = 5 + chance.below(400);
-        tokio::time::timeout(Duration::from_millis(milliseconds), work).await.ok()
+        tokio::time::timeout(Duration::from_millis(milliseconds), work)
+            .await
+            .ok()
     } else {
         Some(work.await)
     }
@@ -388,7 +429,10 @@ async fn quarter(people: u32, seed: u64, days: usize) {
         if chance.below(5) != 0 || settles {
             for hour in [4, 16].into_iter().take(1 + usize::from(chance.below(3) == 0)) {
                 until = at(day, hour);
-                while perhaps_ended(&mut chance, tenant.offer_audit(until)).await.is_none() {}
+                while Box::pin(perhaps_ended(&mut chance, tenant.offer_audit(until)))
+                    .await
+                    .is_none()
+                {}
             }
         }
         tenant.simulator.set_today(day);
@@ -402,7 +446,10 @@ async fn quarter(people: u32, seed: u64, days: usize) {
             }
             let is_offered = chance.below(3) != 0 || settles;
             if is_offered && (outcome.status == Status::Complete || settles) {
-                while perhaps_ended(&mut chance, tenant.run_engagement(day)).await.is_none() {}
+                while Box::pin(perhaps_ended(&mut chance, tenant.run_engagement(day)))
+                    .await
+                    .is_none()
+                {}
                 last = day;
                 if chance.below(4) == 0 {
                     tenant.run_engagement(day).await.unwrap();
@@ -411,7 +458,10 @@ async fn quarter(people: u32, seed: u64, days: usize) {
         }
     }
     // Everything that is late has come.
-    let outcome = tenant.offer_audit(until + SignedDuration::from_hours(18)).await.unwrap();
+    let outcome = tenant
+        .offer_audit(until + SignedDuration::from_hours(18))
+        .await
+        .unwrap();
     assert_eq!(outcome.status, Status::Complete, "{outcome:?}");
     until += SignedDuration::from_hours(18);
     tenant.run_engagement(last).await.unwrap();
@@ -425,5 +475,5 @@ async fn quarter(people: u32, seed: u64, days: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quarter_of_delays_repeats_and_interruptions_ends_in_the_same_ledger_streaks_and_points() {
-    quarter(30, 11, 91).await;
+    Box::pin(quarter(30, 11, 91)).await;
 }

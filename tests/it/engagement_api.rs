@@ -785,9 +785,11 @@ fn start(timeframe: Timeframe, day: Date, first_day: Weekday) -> Date {
     }
 }
 
-/// Totals by subject, app, timeframe and first day: active days, streaks, interactions, points, last active day. Days are
-/// written down as letters, one after the other, and counted.
-fn counted(ledger: &[DayRow], first_day: Weekday) -> BTreeMap<(String, String, Timeframe, Date), ([u64; 5], Date)> {
+/// Totals by subject, app, timeframe and first day: active days, streaks, interactions, points, and the last active day.
+type Counted = BTreeMap<(String, String, Timeframe, Date), ([u64; 5], Date)>;
+
+/// Days are written down as letters, one after the other, and counted.
+fn counted(ledger: &[DayRow], first_day: Weekday) -> Counted {
     let mut apps: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut days: BTreeMap<(&str, Date), Vec<&DayRow>> = BTreeMap::new();
     for row in ledger {
@@ -845,7 +847,7 @@ async fn the_totals_of_made_up_people_follow_from_their_days() {
         let ledger = api.ledger().await;
         let expected = counted(&ledger, week_starts_on);
         let stored = api.totals().await;
-        let stored: BTreeMap<_, _> = stored
+        let stored: Counted = stored
             .into_iter()
             .map(|row| {
                 let figures = [
@@ -897,7 +899,10 @@ async fn the_totals_of_made_up_people_follow_from_their_days() {
 
         let leaders = api.get("/leaderboard?top=3").await;
         assert_eq!(leaders["as_of"], "2026-11-19");
-        assert!(leaders["notes"][0].as_str().unwrap().contains("made up"), "{leaders}");
+        assert!(
+            leaders["notes"][0].as_str().unwrap().contains("made-up people"),
+            "{leaders}"
+        );
         let inactive = api.get("/inactive?days=10").await;
         assert_eq!(inactive["total"], 6, "three stopped, three never began: {inactive}");
         api.assert_documented();

@@ -14,6 +14,7 @@ mod aws_workflows;
 mod engagement;
 mod engagement_api;
 mod enterprise;
+mod exclusion;
 mod function_url;
 mod independent_reader;
 mod lake_readers;

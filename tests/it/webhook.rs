@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use uptake_cli::folder::NoParameters;
 use uptake_domain::calendar::day_of;
 use uptake_domain::tables::GOLD_AUDIT_EVENTS;
@@ -511,7 +512,15 @@ async fn answers_come_at_once_with_a_fast_queue_and_as_slowly_as_a_slow_one() {
     let world = World::new().await;
     let now = world.deployment.now;
     for processes in [1, 4] {
+        let begin = Instant::now();
         let url = world.webhook(processes).await;
+        // The processes start, and each reads its secrets.
+        let first = (0..processes).map(|_| Sent {
+            auth_id: None,
+            ..Sent::of("", 401)
+        });
+        let took = all_sent(first.collect(), &url.url, processes).await;
+        report(&format!("first of {processes} processes"), &took, begin.elapsed());
         for (kind, is_slow, is_good, count) in [
             ("refused", false, false, 2_000),
             ("accepted, fast queue", false, true, 500),
@@ -544,11 +553,11 @@ async fn answers_come_at_once_with_a_fast_queue_and_as_slowly_as_a_slow_one() {
             let median = took[count / 2];
             if is_good && is_slow {
                 assert!(
-                    (SLOWNESS..SLOWNESS + Duration::from_secs(1)).contains(&median),
+                    (SLOWNESS..SLOWNESS + Duration::from_secs(2)).contains(&median),
                     "{median:?}"
                 );
             } else {
-                assert!(median < Duration::from_millis(200), "{median:?}");
+                assert!(median < Duration::from_millis(500), "{median:?}");
             }
         }
     }

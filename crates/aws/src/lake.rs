@@ -25,7 +25,11 @@ impl Adapters {
     /// The engagement tables. Called for each invocation, as [`Adapters::lake`].
     pub async fn engagement_lake(&self) -> Result<Lake, PipelineError> {
         let options = options(&self.config).await?;
-        Ok(Lake::in_bucket(&self.engagement.name, &self.engagement.prefix, options)?)
+        Ok(Lake::in_bucket(
+            &self.engagement.name,
+            &self.engagement.prefix,
+            options,
+        )?)
     }
 }
 

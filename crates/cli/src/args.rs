@@ -34,6 +34,10 @@ pub enum Command {
     Run(Run),
     /// Collect a stretch of days that was missed, or that lies before the first collection
     Backfill(Backfill),
+    /// Erase what is recorded of the use of somebody who is excluded
+    Erase(Erase),
+    /// Look at the list of excluded people, or have it read anew
+    Exclusions(Exclusions),
     /// Serve a made-up GitHub and Microsoft 365 on loopback
     Simulate(Simulate),
     /// Look at records that could not be understood
@@ -106,7 +110,7 @@ pub struct Run {
 /// `uptake backfill`.
 #[derive(Debug, Args)]
 pub struct Backfill {
-    /// The function; only workflow-metrics can look back
+    /// The function; only audit-events and workflow-metrics can look back
     pub function: Function,
     /// First UTC day
     #[arg(long, value_name = "YYYY-MM-DD")]
@@ -120,6 +124,33 @@ pub struct Backfill {
     /// Answer with one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `uptake erase`.
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// The user principal name, as it is or was; it has to be on the list of excluded people
+    pub name: String,
+    /// Answer with one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `uptake exclusions`.
+#[derive(Debug, Args)]
+pub struct Exclusions {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ExclusionsCommand,
+}
+
+/// The commands below `uptake exclusions`.
+#[derive(Debug, Subcommand)]
+pub enum ExclusionsCommand {
+    /// Forget what was read from `SharePoint`, so that the next function reads the list anew
+    Refresh,
+    /// Read the list and say how many are on it, and how many of them the directory knows
+    Check,
 }
 
 /// `uptake simulate`.
@@ -236,7 +267,7 @@ pub struct Subscription {
 pub enum SubscriptionCommand {
     /// Subscribe, or subscribe again; with a webhook as given and without one otherwise
     Start {
-        /// Who is to be notified: the URL of activity-webhook; UPTAKE_WEBHOOK_AUTH_ID has to be set
+        /// Who is to be notified: the URL of activity-webhook; `UPTAKE_WEBHOOK_AUTH_ID` has to be set
         #[arg(long, value_name = "URL")]
         webhook: Option<String>,
     },
@@ -360,7 +391,7 @@ pub enum EngagementCommand {
 /// How `uptake engagement` answers.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Answering {
-    /// Say who the subjects are: UPTAKE_IDENTITY_KEY and UPTAKE_TENANT_ID have to be set
+    /// Say who the subjects are, by the key and the tenant of the environment
     #[arg(long)]
     pub resolve: bool,
     /// Answer with one JSON object

@@ -1,11 +1,15 @@
 //! `uptake demo`: a made-up enterprise, a week of days, and every job that a day brings.
 
 use anyhow::{Context, bail};
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use uptake_domain::calendar::{Window, day_of, start_of};
+use uptake_domain::engagement::Timeframe;
+use uptake_domain::identity::IdentityKey;
 use uptake_domain::{licenses_csv, seats_csv};
+use uptake_pipeline::engagement::ALL_APPS;
+use uptake_pipeline::engagement_queries::{Engagement, LeaderRow, Part, Question, Rows, When};
 use uptake_pipeline::outcome::{Outcome, Status};
 use uptake_pipeline::ports::{Clock, Files, SystemClock};
 use uptake_pipeline::trigger::Trigger;
@@ -16,7 +20,7 @@ use crate::args::Demo;
 use crate::folder::Folder;
 use crate::run::Job;
 use crate::terminal::{self, TerminalProgress};
-use crate::{End, store};
+use crate::{End, keys, store};
 
 /// What the demo remembers: which folder is its own, and how far it came.
 pub(crate) const STATE_KEY: &str = "state/demo.json";
@@ -51,6 +55,8 @@ const AFTER_MIDNIGHT: SignedDuration = SignedDuration::from_mins(24 * 60 + 5);
 
 #[derive(Serialize, Deserialize)]
 struct State {
+    /// The key of its subjects, who are as made up as everybody else: a real one has no place in a file.
+    identity_key: String,
     seats: u32,
     first_day: Date,
     /// The last day that went well; none before the first did.
@@ -77,6 +83,7 @@ pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -
             primary_limit: NO_LIMIT,
             reports_limit: NO_LIMIT,
             identity_limit: NO_LIMIT,
+            activity_limit: NO_LIMIT,
             // A report that does not come in time would end the demo on a day that is incomplete.
             report_lag_days: [1, 2],
             missing_report_percent: 0,
@@ -88,13 +95,17 @@ pub(crate) async fn execute(demo: &Demo, get: &dyn Fn(&str) -> Option<String>) -
         .await
         .context("the simulator could not start")?;
     let url = simulator.url();
+    let identity_key = state.identity_key.clone();
     let environment = |name: &str| match name {
-        "UPTAKE_GITHUB_API_URL" | "UPTAKE_LOGIN_URL" | "UPTAKE_GRAPH_URL" => Some(url.clone()),
+        "UPTAKE_GITHUB_API_URL" | "UPTAKE_LOGIN_URL" | "UPTAKE_GRAPH_URL" | "UPTAKE_MANAGEMENT_URL" => {
+            Some(url.clone())
+        }
         "UPTAKE_GITHUB_ENTERPRISE" => Some(ENTERPRISE.to_owned()),
         "UPTAKE_GITHUB_TOKEN" => Some(TOKEN.to_owned()),
         "UPTAKE_TENANT_ID" => Some(TENANT.to_owned()),
         "UPTAKE_CLIENT_ID" => Some(CLIENT_ID.to_owned()),
         "UPTAKE_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
+        "UPTAKE_IDENTITY_KEY" => Some(identity_key.clone()),
         "UPTAKE_LICENSE_PRICE" => Some(LICENSE_PRICE.to_owned()),
         "UPTAKE_SENDER" => Some("uptake@octo.example".to_owned()),
         "UPTAKE_STORE" => get(name),
@@ -124,6 +135,7 @@ async fn plan(folder: &Folder, demo: &Demo) -> anyhow::Result<(State, Vec<Date>)
         None if folder.list("").await?.is_empty() => {
             let days = i32::from(demo.days.unwrap_or(FIRST_DAYS));
             let state = State {
+                identity_key: keys::new_key("demo")?,
                 seats: demo.seats,
                 first_day: day_of(SystemClock.now()).saturating_sub((days - 1).days()),
                 last_day: None,
@@ -178,17 +190,19 @@ async fn run_day(day: Date, is_first: bool, environment: &dyn Fn(&str) -> Option
     let seats = job.copilot_seats(environment).await?;
     let runs = after_midnight.workflow_metrics(environment).await?;
     let usage = job.m365_usage(environment).await?;
+    let events = after_midnight.audit_events(environment).await?;
+    let engagement = job.engagement(environment).await?;
     let scores = job.scoring(environment).await?;
     let mails = job.mailer(environment).await?;
     drop(progress);
-    let outcomes = [&seats, &runs, &usage, &scores, &mails];
+    let outcomes = [&seats, &runs, &usage, &events, &engagement, &scores, &mails];
     for outcome in outcomes {
         complete(outcome)?;
     }
     let requests: u64 = outcomes.iter().map(|outcome| outcome.counts.requests).sum();
     terminal::note(&format!(
-        "  {day}  {:>4} seats, {:>4} run attempts, {:>4} licences scored, {requests:>4} requests, {} mails",
-        seats.counts.stored, runs.counts.stored, scores.counts.fetched, mails.counts.published
+        "  {day}  {:>4} seats, {:>4} run attempts, {:>4} licences scored, {:>5} interactions, {requests:>4} requests, {} mails",
+        seats.counts.stored, runs.counts.stored, scores.counts.fetched, events.counts.fetched, mails.counts.published
     ));
     Ok(())
 }
@@ -202,6 +216,44 @@ fn complete(outcome: &Outcome) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// How many lead the board in the summary.
+const LEADERS: usize = 3;
+
+/// Who has most points of the month, by name.
+async fn leaders(folder: &Folder, state: &State, today: Date) -> anyhow::Result<Vec<(String, String)>> {
+    let lake = folder.engagement_lake()?;
+    let engagement = Engagement {
+        lake: &lake,
+        files: folder,
+        week_starts_on: Weekday::Monday,
+        today,
+    };
+    let question = Question::Leaderboard {
+        app: ALL_APPS.to_owned(),
+        when: When {
+            timeframe: Timeframe::Month,
+            day: None,
+        },
+        top: LEADERS,
+    };
+    let answer = engagement.ask(&question, &Part::WHOLE).await?;
+    let Rows::Leaderboard(leaders) = answer.rows else {
+        return Ok(Vec::new());
+    };
+    let key = IdentityKey::parse(&state.identity_key)?;
+    let name = |subject: &str| key.resolve(TENANT, subject).unwrap_or_default();
+    let row = |leader: &LeaderRow| {
+        (
+            format!("  {}", name(&leader.subject)),
+            format!(
+                "{:>4} points, {} active days, {} in a row at best, {} interactions",
+                leader.points, leader.active_days, leader.best_streak, leader.interactions
+            ),
+        )
+    };
+    Ok(leaders.iter().map(row).collect())
 }
 
 async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
@@ -235,6 +287,10 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
             ),
         ),
     ]);
+    terminal::say(
+        "\nMost points in Microsoft 365 Copilot this month (the tables hold no names; whoever has the key sees them)",
+    );
+    terminal::print_rows(&leaders(folder, state, day).await?);
     let mails = folder.list("mail/").await?;
     let newest = |ending: &str| mails.iter().rfind(|key| key.ends_with(ending));
     let mut places = vec![
@@ -262,6 +318,7 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
         "\nNext\n  make demo                                      adds the next day\n  \
          target/debug/uptake quarantine list            shows records that could not be understood\n  \
          target/debug/uptake lake tables                shows the tables, `lake show TABLE` what is in one\n  \
+         target/debug/uptake engagement streaks         shows who has a habit, as subjects\n  \
          target/debug/uptake run copilot-seats --help   with your own token: README, \"Your own data\"",
     );
     Ok(())

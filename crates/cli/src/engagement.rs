@@ -203,7 +203,13 @@ fn table(mut rows: Vec<&Map<String, Value>>) {
     let left = rows.len().saturating_sub(MOST_SHOWN);
     rows.truncate(MOST_SHOWN);
     let Some(first) = rows.first() else { return };
-    let columns = columns(first);
+    let mut columns = columns(first);
+    // Of whom the directory does not know, only the name is known.
+    let is_told = |name: &str| {
+        rows.iter()
+            .any(|row| row.get(name).is_some_and(|value| !value.is_null()))
+    };
+    columns.retain(|name| !matches!(*name, "display_name" | "department") || is_told(name));
     let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|name| name.replace('_', " ")).collect()];
     lines.extend(
         rows.iter()

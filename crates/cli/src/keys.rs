@@ -34,16 +34,21 @@ pub(crate) async fn execute(what: &Keys, get: &dyn Fn(&str) -> Option<String>) -
 
 /// Prints a new key, and nothing else on standard output, so that it can go where it belongs unseen.
 fn generate(key_id: &str) -> anyhow::Result<()> {
-    let mut random = [0; KEY_BYTES];
-    getrandom::fill(&mut random)?;
-    let key = written(key_id, &random)
-        .map_err(|fault| ConfigFaults::one(format!("KEY_ID: the key it would be a part of {fault}")))?;
-    terminal::say(&key);
+    terminal::say(&new_key(key_id)?);
     terminal::note(
         "This is the key itself. Put it into UPTAKE_IDENTITY_KEY, or into UPTAKE_NEXT_IDENTITY_KEY for `uptake keys prepare`, and keep a copy \
          where secrets are kept: without it nobody can tell who a subject is.",
     );
     Ok(())
+}
+
+/// A key by chance.
+pub(crate) fn new_key(key_id: &str) -> anyhow::Result<String> {
+    let mut random = [0; KEY_BYTES];
+    getrandom::fill(&mut random)?;
+    let key = written(key_id, &random)
+        .map_err(|fault| ConfigFaults::one(format!("KEY_ID: the key it would be a part of {fault}")))?;
+    Ok(key)
 }
 
 async fn handle(request: &Request, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Answer> {

@@ -6,6 +6,8 @@ pub mod terminal;
 
 mod demo;
 mod engagement;
+mod erase;
+mod exclusions;
 mod keys;
 mod lake;
 mod quarantine;
@@ -44,6 +46,8 @@ pub async fn execute(arguments: Arguments, get: &dyn Fn(&str) -> Option<String>)
     let end = match arguments.command {
         Command::Run(what) => run::execute(&what, get).await,
         Command::Backfill(what) => run::backfill(&what, get).await,
+        Command::Erase(what) => erase::execute(&what, get).await,
+        Command::Exclusions(what) => exclusions::execute(&what, get).await,
         Command::Demo(what) => demo::execute(&what, get).await,
         Command::Simulate(what) => simulate::execute(&what).await,
         Command::Quarantine(what) => quarantine::execute(&what, get).await,

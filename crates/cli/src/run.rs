@@ -42,10 +42,14 @@ pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<Stri
         Function::Scoring => Some("name the day with `uptake run scoring --date`"),
         Function::Engagement => Some("it looks back by itself, as far as there is anything new"),
         Function::Mailer => Some("name the day with `uptake run mailer --date`"),
-        Function::AuditEvents => Some("name a day of the last week with `uptake run audit-events --date`"),
+        Function::AuditEvents if asked.dry_run => Some("a search of the audit log has no dry run"),
+        Function::AuditEvents if asked.from <= asked.to => None,
+        Function::AuditEvents => Some("--from is after --to"),
     };
     let outcome = if let Some(fault) = fault {
         Err(ConfigFaults::one(fault.to_owned()).into())
+    } else if asked.function == Function::AuditEvents {
+        search_audit_log(Window::of_days(asked.from, asked.to), get).await
     } else {
         let trigger = Trigger {
             window: Some(Window::of_days(asked.from, asked.to)),
@@ -56,6 +60,27 @@ pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<Stri
         collect(asked.function, trigger, get).await
     };
     answer(outcome, asked.json, get).await
+}
+
+/// What the feed does not list any more, from a search of the audit log.
+async fn search_audit_log(window: Window, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+    let mut environment = Environment::new(Face::CommandLine, get);
+    let (root, config) = (environment.folder(), environment.audit_events());
+    let (root, config) = environment.finish(root.zip(config))?;
+    let folder = Folder::new(root);
+    let clock = Arc::new(SystemClock);
+    let graph = config.microsoft.connect(&NoParameters, clock.clone()).await?;
+    let exclusions = config.exclusions.connect(&NoParameters, clock).await?;
+    let progress = TerminalProgress::default();
+    let ports = Ports {
+        files: &folder,
+        metrics: &folder,
+        clock: &SystemClock,
+        progress: &progress,
+    };
+    let lake = folder.lake()?;
+    let outcome = audit_events::backfill(&graph, &lake, &config, &exclusions, ports, window, &invocation()).await?;
+    Ok(outcome)
 }
 
 async fn answer(

@@ -1,7 +1,5 @@
 //! Bronze: the bytes of an answer as they came, compressed, whether or not they are understood. Kept for ever.
 
-use std::io;
-
 use bytes::Bytes;
 use jiff::civil::Date;
 
@@ -54,11 +52,20 @@ impl<'a> Bronze<'a> {
             ..
         } = self;
         let key = format!("bronze/{source}/{day}/{invocation_id}-{kept}.{extension}.zst");
-        let compressed = compress(bytes).map_err(|error| PipelineError::state(&key, error))?;
-        Ok(self.files.write(&key, compressed.into()).await?)
+        let compressed = compressed(&key, bytes)?;
+        Ok(self.files.write(&key, compressed).await?)
     }
 }
 
-fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    zstd::encode_all(bytes, COMPRESSION_LEVEL)
+/// An answer as it is kept under a key.
+pub(crate) fn compressed(key: &str, bytes: &[u8]) -> Result<Bytes, PipelineError> {
+    let compressed = zstd::encode_all(bytes, COMPRESSION_LEVEL);
+    compressed
+        .map(Bytes::from)
+        .map_err(|error| PipelineError::state(key, error))
+}
+
+/// An answer as it came.
+pub(crate) fn decompress(key: &str, kept: &[u8]) -> Result<Vec<u8>, PipelineError> {
+    zstd::decode_all(kept).map_err(|error| PipelineError::state(key, error))
 }

@@ -38,7 +38,8 @@ impl MicrosoftConfig {
     pub async fn connect(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<Graph, PipelineError> {
         let principal = self.principal(secrets).await?;
         let (login, graph) = (self.login.clone(), self.graph.clone());
-        Ok(Graph::new(login, graph, principal, clock, Patience::for_microsoft())?)
+        let patience = patience(&graph);
+        Ok(Graph::new(login, graph, principal, clock, patience)?)
     }
 
     /// A client of the audit feed at `management` with the configured service principal.
@@ -50,13 +51,8 @@ impl MicrosoftConfig {
     ) -> Result<ActivityFeed, PipelineError> {
         let principal = self.principal(secrets).await?;
         let (login, management) = (self.login.clone(), management.clone());
-        Ok(ActivityFeed::new(
-            login,
-            management,
-            principal,
-            clock,
-            Patience::for_microsoft(),
-        )?)
+        let patience = patience(&management);
+        Ok(ActivityFeed::new(login, management, principal, clock, patience)?)
     }
 
     /// The configured service principal.
@@ -66,6 +62,19 @@ impl MicrosoftConfig {
             client_id: self.client_id.resolve(secrets).await?.expose_secret().to_owned(),
             client_secret: self.client_secret.resolve(secrets).await?,
         })
+    }
+}
+
+/// How patient to be with Microsoft: a server on this machine says itself when it has had enough.
+fn patience(origin: &Origin) -> Patience {
+    let secondary_window = if origin.is_loopback() {
+        Patience::on_loopback().secondary_window
+    } else {
+        Patience::for_microsoft().secondary_window
+    };
+    Patience {
+        secondary_window,
+        ..Patience::for_microsoft()
     }
 }
 

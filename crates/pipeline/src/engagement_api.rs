@@ -33,6 +33,8 @@ pub const MOST_ANSWER_BYTES: usize = 6 * 1024 * 1024;
 pub const USUAL_LIMIT: usize = 1_000;
 /// The most rows of an answer: with the longest names that Microsoft allows, they stay below [`MOST_ANSWER_BYTES`].
 pub const MOST_LIMIT: usize = 10_000;
+/// More days and interactions than anybody has.
+pub const MOST_NUMBER: u64 = 1_000_000;
 /// The most apps of a question; there are some twenty.
 const MOST_APPS: usize = 50;
 /// A change of keys takes minutes.
@@ -214,34 +216,31 @@ impl<'a> Parameters<'a> {
         if path == OPENAPI_PATH {
             return Some(Request::Document);
         }
-        let part = self.part();
+        let limit = self.size("limit", USUAL_LIMIT, MOST_LIMIT);
+        let after = self.given.get("after").map(|after| (*after).to_owned());
         let question = match path {
             "/streaks" => self.streaks(),
             "/completed" => self.completed(),
-            "/inactive" => self.inactive(),
+            "/inactive" => Some(self.inactive()),
             "/leaderboard" => self.leaderboard(),
             "/agents" => self.when(Timeframe::Week).map(|when| Question::Agents { when }),
             _ => None,
         };
-        Some(Request::Question(question?, part?))
+        Some(Request::Question(question?, Part { limit, after }))
     }
 
     fn streaks(&mut self) -> Option<Question> {
         let apps = self.apps("apps", MOST_APPS);
-        let count = self.number("count", USUAL_STREAK);
-        Some(Question::Streaks {
-            apps: apps?,
-            count: count?,
-        })
+        let count = self.number("count").unwrap_or(USUAL_STREAK);
+        Some(Question::Streaks { apps: apps?, count })
     }
 
     fn completed(&mut self) -> Option<Question> {
         let apps = self.apps("apps", MOST_APPS);
-        let days = self.optional_number("days");
-        let interactions = self.optional_number("interactions");
+        let days = self.number("days");
+        let interactions = self.number("interactions");
         let when = self.when(Timeframe::Week);
-        let (days, interactions) = (days?, interactions?);
-        if days.is_none() && interactions.is_none() {
+        if !self.given.contains_key("days") && !self.given.contains_key("interactions") {
             self.faults.push("give days, interactions or both".to_owned());
         }
         Some(Question::Completed {
@@ -252,11 +251,11 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    fn inactive(&mut self) -> Option<Question> {
-        let days = self.number("days", u64::from(USUAL_INACTIVE_DAYS))?;
-        Some(Question::Inactive {
-            days: u32::try_from(days).unwrap_or(u32::MAX),
-        })
+    fn inactive(&mut self) -> Question {
+        let days = self.number("days").and_then(|days| u32::try_from(days).ok());
+        Question::Inactive {
+            days: days.unwrap_or(USUAL_INACTIVE_DAYS),
+        }
     }
 
     fn leaderboard(&mut self) -> Option<Question> {
@@ -266,14 +265,8 @@ impl<'a> Parameters<'a> {
         Some(Question::Leaderboard {
             app: app?.pop_first()?,
             when: when?,
-            top: top?,
+            top,
         })
-    }
-
-    fn part(&mut self) -> Option<Part> {
-        let limit = self.size("limit", USUAL_LIMIT, MOST_LIMIT);
-        let after = self.given.get("after").map(|after| (*after).to_owned());
-        Some(Part { limit: limit?, after })
     }
 
     fn apps(&mut self, name: &str, most: usize) -> Option<BTreeSet<String>> {
@@ -315,26 +308,18 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    fn number(&mut self, name: &str, otherwise: u64) -> Option<u64> {
-        Some(self.optional_number(name)?.unwrap_or(otherwise))
+    /// Nothing where it is missing or, which is a fault, no number.
+    fn number(&mut self, name: &str) -> Option<u64> {
+        self.up_to(name, MOST_NUMBER)
     }
 
-    fn optional_number(&mut self, name: &str) -> Option<Option<u64>> {
-        let Some(text) = self.given.get(name) else {
-            return Some(None);
-        };
-        let number = text.parse().ok().filter(|number| (1..=MOST_NUMBER).contains(number));
-        if number.is_none() {
-            self.faults
-                .push(format!("{name} is a whole number from 1 to {MOST_NUMBER}"));
-        }
-        number.map(Some)
+    fn size(&mut self, name: &str, usual: usize, most: usize) -> usize {
+        let number = self.up_to(name, most as u64);
+        number.and_then(|number| usize::try_from(number).ok()).unwrap_or(usual)
     }
 
-    fn size(&mut self, name: &str, usual: usize, most: usize) -> Option<usize> {
-        let Some(text) = self.given.get(name) else {
-            return Some(usual);
-        };
+    fn up_to(&mut self, name: &str, most: u64) -> Option<u64> {
+        let text = self.given.get(name)?;
         let number = text.parse().ok().filter(|number| (1..=most).contains(number));
         if number.is_none() {
             self.faults.push(format!("{name} is a whole number from 1 to {most}"));
@@ -342,9 +327,6 @@ impl<'a> Parameters<'a> {
         number
     }
 }
-
-/// More days and interactions than anybody has.
-pub const MOST_NUMBER: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

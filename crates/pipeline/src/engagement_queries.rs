@@ -252,15 +252,13 @@ impl Engagement<'_> {
     /// [`crate::identity_state::IdentityError::Paused`] while the key is changed: half of the subjects would be others.
     /// Otherwise what the store answers. That there is nothing yet is an answer.
     pub async fn ask(&self, question: &Question, part: &Part) -> Result<Answer, PipelineError> {
-        if let Some(pause) = identity_state::pause(self.files).await? {
-            return Err(PipelineError::Identity(pause));
-        }
-        let days = self.lake.partition_dates(&GOLD_ENGAGEMENT_DAILY, "day").await?;
+        self.refuse_while_paused().await?;
+        let ledger = self.lake.partition_dates(&GOLD_ENGAGEMENT_DAILY, "day").await?;
         let mut told = Told::default();
         if let Some(note) = test_data::note(self.files).await? {
             told.notes.push(note);
         }
-        if days.is_empty() {
+        if ledger.is_empty() {
             told.notes.push(
                 "there is no ledger yet: the function engagement writes its first day after m365-usage has collected one"
                     .to_owned(),
@@ -280,14 +278,16 @@ impl Engagement<'_> {
                 };
                 Rows::Completed(self.completed(apps, *when, enough, part, &mut told).await?)
             }
-            Question::Inactive { days: least } => Rows::Inactive(self.inactive(&days, *least, part, &mut told).await?),
+            Question::Inactive { days } => Rows::Inactive(self.inactive(&ledger, *days, part, &mut told).await?),
             Question::Leaderboard { app, when, top } => {
                 Rows::Leaderboard(self.leaderboard(app, *when, *top, &mut told).await?)
             }
             Question::Agents { when } => Rows::Agents(self.agents(*when, part, &mut told).await?),
         };
+        // A change of keys that began meanwhile may have reached the one table and not the other.
+        self.refuse_while_paused().await?;
         Ok(Answer {
-            as_of: days.last().copied(),
+            as_of: ledger.last().copied(),
             key_id: told.key_id,
             stretch: told.stretch,
             counted_from: told.counted_from,
@@ -297,6 +297,13 @@ impl Engagement<'_> {
             notes: told.notes,
             rows,
         })
+    }
+
+    async fn refuse_while_paused(&self) -> Result<(), PipelineError> {
+        match identity_state::pause(self.files).await? {
+            Some(pause) => Err(PipelineError::Identity(pause)),
+            None => Ok(()),
+        }
     }
 
     async fn streaks(
@@ -428,7 +435,7 @@ impl Engagement<'_> {
     async fn inactive(
         &self,
         ledger: &[Date],
-        least: u32,
+        days: u32,
         part: &Part,
         told: &mut Told,
     ) -> Result<Vec<InactiveRow>, PipelineError> {
@@ -469,7 +476,7 @@ impl Engagement<'_> {
         let inactive_days = |last: Date| (counted_from - last).get_days();
         let found = known
             .into_iter()
-            .filter(|(_, last)| last.is_none_or(|last| i64::from(inactive_days(last)) >= i64::from(least)))
+            .filter(|(_, last)| last.is_none_or(|last| i64::from(inactive_days(last)) >= i64::from(days)))
             .collect();
         let rows = told.page(found, part).into_iter();
         Ok(rows

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uptake_domain::exclusions::ExclusionList;
+use uptake_lake::Lake;
 use uptake_upstream::clock::Deadline;
 use uptake_upstream::http::CallRecord;
 use uptake_upstream::microsoft::Graph;
@@ -54,6 +55,19 @@ struct Cached {
 /// Forgets what was read from SharePoint, so that the next function reads it anew.
 pub async fn refresh(files: &dyn Files) -> Result<(), PipelineError> {
     Ok(files.delete(CACHE_KEY).await?)
+}
+
+/// How many names are on the list, and how many people of the directory are meant by them.
+pub async fn census(
+    exclusions: &Exclusions,
+    lake: &Lake,
+    ports: Ports<'_>,
+    deadline: Deadline,
+) -> Result<(usize, usize), PipelineError> {
+    let list = exclusions.read(ports, deadline).await?;
+    let names = list.names().count();
+    let people = People::read(lake).await?;
+    Ok((names, Excluded::among(&people, list).user_ids().count()))
 }
 
 impl Exclusions {

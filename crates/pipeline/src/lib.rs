@@ -11,6 +11,7 @@ pub mod engagement;
 pub mod engagement_api;
 pub mod engagement_names;
 pub mod engagement_queries;
+pub mod erase;
 pub mod exclusions;
 pub mod identity_keys;
 pub mod identity_state;

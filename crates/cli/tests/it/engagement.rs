@@ -79,7 +79,7 @@ async fn made_up_people_are_put_in_asked_about_and_taken_out() {
         "user principal name",
         "current streak",
         "test-user-0008@seed.invalid",
-        "made up",
+        "made-up people",
     ] {
         assert!(table.stdout.contains(told), "{told}: {}", table.stdout);
     }
@@ -140,7 +140,11 @@ async fn made_up_people_are_put_in_asked_about_and_taken_out() {
     for line in [streaks, "seed-test-data --users 1", "seed-test-data --remove"] {
         let ended = laptop.uptake(line).await;
         assert_eq!(ended.code, 2, "{line}");
-        assert!(ended.stderr.contains("UPTAKE_IDENTITY_KEY is not set"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("UPTAKE_IDENTITY_KEY is not set"),
+            "{}",
+            ended.stderr
+        );
     }
 
     laptop.set("UPTAKE_IDENTITY_KEY", &key("first", 1));

@@ -101,7 +101,8 @@ async fn a_subscription_is_started_listed_and_stopped() {
 #[tokio::test]
 async fn a_disabled_webhook_is_shown_and_enabled_by_the_command_that_made_it() {
     let simulator = simulator("").await;
-    let earlier = simulator.now() - SignedDuration::from_hours(12);
+    // In whole days there is content at whatever hour this is run.
+    let earlier = simulator.now() - SignedDuration::from_hours(72);
     simulator.set_now(earlier);
     let status = Arc::new(AtomicU16::new(200));
     let url = webhook(Arc::clone(&status)).await;
@@ -131,7 +132,7 @@ async fn a_disabled_webhook_is_shown_and_enabled_by_the_command_that_made_it() {
     assert_keeps_the_secret(&started);
 
     status.store(503, Relaxed);
-    simulator.set_now(earlier + SignedDuration::from_hours(2));
+    simulator.set_now(earlier + SignedDuration::from_hours(24));
     for _ in 0..3 {
         assert!(simulator.deliver_notifications().await.refused > 0);
     }
@@ -149,7 +150,7 @@ async fn a_disabled_webhook_is_shown_and_enabled_by_the_command_that_made_it() {
     let again = laptop.uptake(&command).await;
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert_eq!(listed(&laptop).await[0]["webhook"]["status"], "enabled");
-    simulator.set_now(earlier + SignedDuration::from_hours(4));
+    simulator.set_now(earlier + SignedDuration::from_hours(48));
     let told = simulator.deliver_notifications().await;
     assert!(told.accepted > 0 && told.refused == 0, "{told:?}");
 

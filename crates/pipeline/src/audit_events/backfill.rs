@@ -37,7 +37,11 @@ struct Search {
 }
 
 fn key(window: Window) -> String {
-    format!("state/audit-events/searches/{}_{}.json", to_seconds(window.from), to_seconds(window.to))
+    format!(
+        "state/audit-events/searches/{}_{}.json",
+        to_seconds(window.from),
+        to_seconds(window.to)
+    )
 }
 
 /// Searches the audit log for a window and stores what the tables lack of it. The watermark stays: it is the feed's.
@@ -104,7 +108,9 @@ async fn search(
             QueryStatus::Succeeded => break,
             QueryStatus::Failed => {
                 ports.files.delete(&key).await?;
-                findings.missing.push("Microsoft gave the search of the audit log up; the same command begins another one".to_owned());
+                findings.missing.push(
+                    "Microsoft gave the search of the audit log up; the same command begins another one".to_owned(),
+                );
                 return Ok(false);
             }
             QueryStatus::Running if waited < LONGEST_WAIT && deadline.allows(look) => {
@@ -114,7 +120,9 @@ async fn search(
                 look = (look * 2).min(LONGEST_LOOK);
             }
             QueryStatus::Running => {
-                findings.missing.push("Microsoft is still searching the audit log; the same command goes on with it".to_owned());
+                findings
+                    .missing
+                    .push("Microsoft is still searching the audit log; the same command goes on with it".to_owned());
                 return Ok(false);
             }
         }

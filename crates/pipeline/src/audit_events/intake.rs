@@ -13,8 +13,7 @@ use uptake_domain::tables::{GOLD_AUDIT_EVENTS, SILVER_AUDIT_EVENTS};
 use uptake_upstream::microsoft::activity::ContentBlob;
 use uptake_upstream::microsoft::audit_records::{Peeked, decode, mentions, peek};
 
-use super::blobs::ReadBlobs;
-use super::{Findings, Known, SOURCE, days, summary};
+use super::{Findings, Known, Reading, SOURCE, days, summary};
 use crate::bronze::{Bronze, Form};
 use crate::exclusions::Excluded;
 use crate::outcome::PipelineError;
@@ -139,16 +138,19 @@ pub(super) struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// Stores a batch: bytes, then rows, then that its content has been read.
+    /// Stores what is read: bytes, then rows, then that its content has been read.
     pub(super) async fn take_in(
         &self,
-        batch: Batch,
-        known: &Known,
-        read: &mut ReadBlobs,
-        bronze: &mut Bronze<'_>,
+        reading: &mut Reading<'_>,
         findings: &mut Findings,
     ) -> Result<(), PipelineError> {
-        let Batch { blobs, records } = batch;
+        let Reading {
+            known,
+            read,
+            bronze,
+            batch,
+        } = reading;
+        let Batch { blobs, records } = std::mem::take(batch);
         self.store_records(records, known, bronze, findings).await?;
         for blob in &blobs {
             read.note(blob);

@@ -111,6 +111,16 @@ async fn known(
     })
 }
 
+/// What a poll carries along.
+struct Reading<'a> {
+    known: Known,
+    /// What was read before.
+    read: ReadBlobs,
+    bronze: Bronze<'a>,
+    /// What is read and not stored yet.
+    batch: Batch,
+}
+
 /// Who is known, and who of them is excluded.
 struct Known {
     people: People,
@@ -267,19 +277,21 @@ impl Collection<'_> {
     /// Reads what became available in the window; tells whether all of it is read, or never will be.
     async fn poll(&self, window: Window, findings: &mut Findings) -> Result<bool, PipelineError> {
         let known = known(self.exclusions, &self.intake.lake, self.ports, self.invocation).await?;
-        let mut read = ReadBlobs::load(self.ports.files, window).await?;
-        let mut bronze = Bronze::new(self.ports.files, SOURCE, day_of(window.to), &self.invocation.id);
+        let mut reading = Reading {
+            read: ReadBlobs::load(self.ports.files, window).await?,
+            bronze: Bronze::new(self.ports.files, SOURCE, day_of(window.to), &self.invocation.id),
+            batch: Batch::default(),
+            known,
+        };
         let mut from = window.from;
         while from < window.to {
             let to = window.to.min(from + (LONGEST_WINDOW - MARGIN));
-            let goes_on = self
-                .read_window(Window { from, to }, &known, &mut read, &mut bronze, findings)
-                .await?;
-            if !goes_on {
+            if !self.read_window(Window { from, to }, &mut reading, findings).await? {
                 break;
             }
             from = to;
         }
+        self.intake.take_in(&mut reading, findings).await?;
         summary::bring_up_to_date(&self.intake.lake, self.ports.files, findings).await?;
         Ok(from >= window.to && findings.unread == 0)
     }
@@ -288,9 +300,7 @@ impl Collection<'_> {
     async fn read_window(
         &self,
         window: Window,
-        known: &Known,
-        read: &mut ReadBlobs,
-        bronze: &mut Bronze<'_>,
+        reading: &mut Reading<'_>,
         findings: &mut Findings,
     ) -> Result<bool, PipelineError> {
         let deadline = self.invocation.deadline;
@@ -303,12 +313,9 @@ impl Collection<'_> {
                     return Ok(findings.lacks(&what, error));
                 }
             };
-            let unread: Vec<ContentBlob> = page
-                .blobs
-                .into_iter()
-                .filter(|blob| self.again || !read.has(blob))
-                .collect();
-            if !self.read_blobs(unread, known, read, bronze, findings).await? {
+            let mut unread = page.blobs;
+            unread.retain(|blob| self.again || !reading.read.has(blob));
+            if !self.read_blobs(unread, reading, findings).await? {
                 return Ok(false);
             }
             next = page.next;
@@ -322,9 +329,7 @@ impl Collection<'_> {
     async fn read_blobs(
         &self,
         blobs: Vec<ContentBlob>,
-        known: &Known,
-        read: &mut ReadBlobs,
-        bronze: &mut Bronze<'_>,
+        reading: &mut Reading<'_>,
         findings: &mut Findings,
     ) -> Result<bool, PipelineError> {
         let fetch = |blob: ContentBlob| async move {
@@ -332,28 +337,24 @@ impl Collection<'_> {
             (blob, answer)
         };
         let mut answers = stream::iter(blobs).map(fetch).buffer_unordered(SIDE_BY_SIDE);
-        let mut batch = Batch::default();
         let mut goes_on = true;
         while let Some((blob, answer)) = answers.next().await {
             match answer {
-                Ok(answer) => batch.add(blob, answer.value, &self.config.operations, findings),
+                Ok(answer) => reading.batch.add(blob, answer.value, &self.config.operations, findings),
                 Err(ApiError::Gone { .. }) => {
                     findings.lost += 1;
-                    read.note(&blob);
+                    reading.read.note(&blob);
                 }
                 // What is under way has an answer coming that is as good as any other.
                 Err(error) => goes_on &= findings.lacks("content", error),
             }
-            if batch.is_full() {
-                self.intake.take_in(std::mem::take(&mut batch), known, read, bronze, findings)
-                    .await?;
+            if reading.batch.is_full() {
+                self.intake.take_in(reading, findings).await?;
             }
             if !goes_on {
                 break;
             }
         }
-        drop(answers);
-        self.intake.take_in(batch, known, read, bronze, findings).await?;
         Ok(goes_on)
     }
 

@@ -544,7 +544,8 @@ impl<'a> Environment<'a> {
         self.needed_secret("UPTAKE_IDENTITY_KEY", "UPTAKE_IDENTITY_KEY_PARAMETER")
     }
 
-    fn exclusions(&mut self) -> Option<ExclusionConfig> {
+    /// Where the list of excluded people lies.
+    pub fn exclusions(&mut self) -> Option<ExclusionConfig> {
         let ttl = self.parsed::<Length>("UPTAKE_EXCLUSION_TTL_MINUTES", Some("30"));
         let site = self.text("UPTAKE_EXCLUSION_SITE_ID");
         let list = self.text("UPTAKE_EXCLUSION_LIST_ID");

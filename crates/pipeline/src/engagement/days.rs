@@ -77,7 +77,8 @@ impl Derivation<'_> {
         let users = grounds.subjects.users();
         let ledger = self.lake.snapshot(&GOLD_ENGAGEMENT_DAILY).await?;
         for (done, day) in (1..).zip(&days) {
-            self.update_day(*day, &ledger, grounds, evidence, &users, findings).await?;
+            self.update_day(*day, &ledger, grounds, evidence, &users, findings)
+                .await?;
             self.ports
                 .progress
                 .show("days of the ledger", done, Some(days.len() as u64));

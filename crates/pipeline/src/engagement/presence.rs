@@ -45,8 +45,11 @@ pub(super) struct PresenceOf<'p> {
     online: HashMap<Date, HashSet<&'p str>>,
     /// Days that have a report of their own.
     told: BTreeSet<Date>,
-    /// Reports of seven days, and when they saw everybody last.
-    weeks: HashMap<Date, HashMap<&'p str, Date>>,
+    /// Days up to which a report of seven days tells.
+    weeks: BTreeSet<Date>,
+    /// When reports up to a day saw everybody last. Where the report of the day itself came after that of seven days, rows
+    /// of both stand side by side.
+    last_seen: HashMap<Date, HashMap<&'p str, Date>>,
 }
 
 impl<'p> PresenceOf<'p> {
@@ -72,12 +75,16 @@ impl<'p> PresenceOf<'p> {
                 let seen = [row.exchange_on, row.onedrive_on, row.sharepoint_on, row.teams_on];
                 let seen = seen.into_iter().flatten().filter_map(date);
                 if row.report_kind == ACTIVITY_OF_SEVEN_DAYS {
-                    let week = presence.weeks.entry(refresh_on).or_default();
-                    if let Some(newest) = seen.clone().max() {
-                        week.insert(user_id, newest);
-                    }
+                    presence.weeks.insert(refresh_on);
                 } else {
                     presence.told.insert(refresh_on);
+                }
+                if let Some(newest) = seen.clone().max() {
+                    presence
+                        .last_seen
+                        .entry(refresh_on)
+                        .or_default()
+                        .insert(user_id, newest);
                 }
                 // A later report may still show such a day as the last one, or not: the answer is not to depend on when it is
                 // asked for.
@@ -99,8 +106,9 @@ impl<'p> PresenceOf<'p> {
             return Presence::Offline;
         }
         // A report of seven days says when somebody was last seen: before the day is not on it, and after it says nothing.
-        let mut weeks = self.weeks.iter().filter(|(refresh_on, _)| is_about(**refresh_on, day));
-        let is_offline = weeks.any(|(_, week)| week.get(user_id).is_none_or(|last| *last < day));
+        let mut weeks = self.weeks.iter().filter(|refresh_on| is_about(**refresh_on, day));
+        let last_seen = |refresh_on: &Date| self.last_seen.get(refresh_on)?.get(user_id);
+        let is_offline = weeks.any(|refresh_on| last_seen(refresh_on).is_none_or(|last| *last < day));
         if is_offline {
             Presence::Offline
         } else {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uptake_domain::calendar::day_of;
 use uptake_domain::tables::{self, GOLD_AGENT_TOTALS, GOLD_ENGAGEMENT_DAILY};
 use uptake_domain::test_people::{AGENTS, TestPerson};
+use uptake_domain::wording::thousands;
 use uptake_lake::{Filter, Lake, Stamp};
 
 use super::days::{ALL_APPS, LedgerRow, rows};
@@ -189,9 +190,11 @@ pub(super) async fn refuse_to_mix(files: &dyn Files) -> Result<(), PipelineError
 
 /// What is to be said to whoever reads engagement, if anybody in it is made up.
 pub(crate) async fn note(files: &dyn Files) -> Result<Option<String>, PipelineError> {
-    Ok(marker(files)
-        .await?
-        .map(|marker| format!("{} of the people are made up, by `uptake seed-test-data`", marker.users)))
+    let told = |marker: Marker| {
+        let users = thousands(u64::from(marker.users));
+        format!("made-up people in these tables, by `uptake seed-test-data`: {users}")
+    };
+    Ok(marker(files).await?.map(told))
 }
 
 async fn marker(files: &dyn Files) -> Result<Option<Marker>, PipelineError> {

@@ -12,7 +12,7 @@ const UPN_COLUMN: &str = "User Principal Name";
 
 /// The body without rows of excluded people; every other byte stays as it came. Where rows cannot be told apart, nothing
 /// stays of a body that names one of them.
-pub(super) fn without_excluded(body: &Bytes, form: Form, excluded: &Excluded) -> Bytes {
+pub(crate) fn without_excluded(body: &Bytes, form: Form, excluded: &Excluded) -> Bytes {
     if excluded.is_empty() {
         return body.clone();
     }

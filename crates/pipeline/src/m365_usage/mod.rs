@@ -32,6 +32,7 @@ use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
 pub(crate) use day_record::{DayRecord, first as first_day, read as read_day};
 pub(crate) use gold::told_days;
+pub(crate) use left_out::without_excluded;
 pub(crate) use reports::{ACTIVITY_OF_SEVEN_DAYS, report_age};
 
 /// The name of the function.

@@ -351,7 +351,9 @@ async fn reading_everything_tells_what_the_truth_tells() {
         assert_eq!(at(record), Some(event.event_at));
         assert_eq!(record["UserId"].as_str().unwrap().to_lowercase(), event.upn);
         assert_eq!(data["AppHost"], event.app_host.as_str());
-        let of_studio = record["AppIdentity"].as_str().filter(|_| data["AppHost"] == "Copilot Studio");
+        let of_studio = record["AppIdentity"]
+            .as_str()
+            .filter(|_| data["AppHost"] == "Copilot Studio");
         assert_eq!(record["AgentId"].as_str().or(of_studio), event.agent_id.as_deref());
         let plugins = data["AISystemPlugin"].as_array();
         let searched = plugins.is_some_and(|plugins| plugins.iter().any(|plugin| plugin["Id"] == "BingWebSearch"));

@@ -263,11 +263,11 @@ impl ActivityFeed {
     }
 
     /// Ends the subscription; content that becomes available before the next one begins cannot be had any more. Without a
-    /// subscription there is nothing to end.
+    /// subscription, or with one that is disabled, there is nothing to end.
     pub async fn stop(&self, deadline: Deadline) -> Result<(), ApiError> {
         let url = self.of_content_type(&["subscriptions", "stop"]);
         match self.service.post(&STOP, url, String::new(), deadline, |_| Ok(())).await {
-            Err(ApiError::NotSubscribed { .. }) => Ok(()),
+            Err(ApiError::NotSubscribed { .. } | ApiError::SubscriptionDisabled { .. }) => Ok(()),
             answer => answer,
         }
     }

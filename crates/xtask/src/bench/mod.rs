@@ -1,5 +1,6 @@
 //! `make bench`: what the functions cost, as the release binary runs them against a simulator in its own process.
 
+mod audit;
 mod least;
 mod licenses;
 mod seats;
@@ -24,6 +25,7 @@ pub(crate) enum Measurement {
     Seats,
     Workflows,
     Licenses,
+    Audit,
 }
 
 /// Measures one thing, or all of them.
@@ -39,6 +41,9 @@ pub(crate) async fn run(root: &Path, only: Option<Measurement>) -> anyhow::Resul
     }
     if is_wanted(Measurement::Licenses) {
         licenses::run(&uptake).await?;
+    }
+    if is_wanted(Measurement::Audit) {
+        audit::run(&uptake).await?;
     }
     Ok(())
 }

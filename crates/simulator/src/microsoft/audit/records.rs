@@ -298,7 +298,10 @@ impl Record {
 
     /// The agent that was talked to; one made with Copilot Studio is named as the application.
     pub(super) fn agent(&self) -> Option<&str> {
-        let of_studio = self.app_identity.as_deref().filter(|_| self.app_host() == "Copilot Studio");
+        let of_studio = self
+            .app_identity
+            .as_deref()
+            .filter(|_| self.app_host() == "Copilot Studio");
         self.agent_id.or(of_studio)
     }
 

@@ -1,0 +1,264 @@
+//! Erasing a person: what is recorded of their use goes, in every table, list and answer that was kept. The account and
+//! its licences stay.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uptake_domain::exclusions::ExclusionList;
+use uptake_domain::tables::{
+    GOLD_AUDIT_EVENTS, GOLD_AUDIT_SUMMARY, GOLD_COPILOT_USAGE, GOLD_LICENSE_SUMMARY, GOLD_USAGE_SCORES,
+    SILVER_AUDIT_EVENTS, SILVER_COPILOT_USAGE, SILVER_M365_ACTIVITY, SILVER_REJECTED, Table,
+};
+use uptake_lake::{Filter, Lake};
+use uptake_upstream::clock::Deadline;
+use uptake_upstream::microsoft::audit_records::mentions;
+
+use crate::bronze::{self, Form};
+use crate::engagement::exclusion::{WITH_SUBJECTS, remove};
+use crate::engagement::subjects::Subjects;
+use crate::engagement::{Identity, Lakes};
+use crate::exclusions::{Excluded, Exclusions};
+use crate::m365_usage::without_excluded;
+use crate::outcome::PipelineError;
+use crate::people::People;
+use crate::ports::{Files, Ports};
+
+/// What was erased.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Erased {
+    /// Rows, by table.
+    pub rows: Vec<(&'static str, u64)>,
+    /// Kept answers and lists that are shorter now.
+    pub files: u64,
+    /// Accounts that the name was or is that of.
+    pub accounts: u64,
+}
+
+/// Why a person cannot be erased.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// The next collection would bring everything back.
+    #[error(
+        "the list of excluded people does not have this name; put it there first, or the next collection brings everything back"
+    )]
+    NotExcluded,
+    /// Something could not be read or written; what was erased stays erased, and the same command goes on.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+}
+
+/// Tables whose rows are about somebody's use.
+static OF_USE: [&Table; 7] = [
+    &GOLD_AUDIT_EVENTS,
+    &GOLD_AUDIT_SUMMARY,
+    &GOLD_COPILOT_USAGE,
+    &GOLD_USAGE_SCORES,
+    &SILVER_AUDIT_EVENTS,
+    &SILVER_COPILOT_USAGE,
+    &SILVER_M365_ACTIVITY,
+];
+
+/// Where answers of Microsoft's are kept that tell of people's use.
+const ANSWERS: [(&str, Kind); 5] = [
+    ("bronze/audit_events/", Kind::Records),
+    ("bronze/m365_active_users_d7/", Kind::Report),
+    ("bronze/m365_active_users_day/", Kind::Report),
+    ("bronze/m365_copilot_usage_d28/", Kind::Report),
+    ("bronze/m365_copilot_usage_d7/", Kind::Report),
+];
+
+/// What kept answers hold.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Audit records, one a line.
+    Records,
+    /// A report, as CSV or JSON.
+    Report,
+}
+
+/// Where lists of people lie that tell of their use.
+const LISTS: &str = "reports/underutilized_licenses_";
+
+#[derive(Serialize, Deserialize)]
+struct Who {
+    upn: String,
+    user_id: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Rejected {
+    record: String,
+}
+
+/// The use in a person's row of the licence summary.
+#[derive(Serialize, Deserialize)]
+struct Scored {
+    user_id: String,
+    score: Option<i64>,
+    underutilized: Option<bool>,
+    last_activity_on: Option<jiff::civil::Date>,
+}
+
+/// Erases what is recorded of the use of whoever has, or had, a name. Without the identity, the engagement tables are left
+/// to `engagement`, which deletes the rows of excluded people on its next run.
+pub async fn erase(
+    lakes: Lakes<'_>,
+    exclusions: &Exclusions,
+    identity: Option<&Identity>,
+    ports: Ports<'_>,
+    name: &str,
+) -> Result<Erased, EraseError> {
+    let list = exclusions.read(ports, Deadline::NONE).await?;
+    let people = People::read(lakes.silver).await.map_err(PipelineError::from)?;
+    let all_excluded = Excluded::among(&people, list);
+    let wanted = ExclusionList::of([name.to_owned()]).map_err(|fault| PipelineError::Exclusions {
+        place: "the name to erase".to_owned(),
+        fault,
+    })?;
+    let person = Excluded::among(&people, wanted);
+    if !person.names().any(|name| all_excluded.has_name(name)) {
+        return Err(EraseError::NotExcluded);
+    }
+    let mut erased = Erased {
+        accounts: person.user_ids().count() as u64,
+        ..Erased::default()
+    };
+    for table in OF_USE {
+        let rows = erase_rows(lakes.silver, table, &person).await?;
+        erased.rows.push((table.name, rows));
+    }
+    erased
+        .rows
+        .push((SILVER_REJECTED.name, erase_rejected(lakes.silver, &person).await?));
+    erased
+        .rows
+        .push((GOLD_LICENSE_SUMMARY.name, erase_score(lakes.silver, &person).await?));
+    if let Some(identity) = identity {
+        let subjects = Subjects::new(&people, identity);
+        let mut own: HashSet<String> = person.names().map(|name| subjects.of_name(name)).collect();
+        own.extend(
+            person
+                .user_ids()
+                .filter_map(|user_id| subjects.of_user(user_id))
+                .map(str::to_owned),
+        );
+        erased.rows.push(("engagement", remove(lakes.engagement, &own).await?));
+        for table in WITH_SUBJECTS {
+            lakes.engagement.purge(table).await.map_err(PipelineError::from)?;
+        }
+    }
+    // What a table held before is not to be had any more either.
+    for table in OF_USE.into_iter().chain([&SILVER_REJECTED, &GOLD_LICENSE_SUMMARY]) {
+        lakes.silver.purge(table).await.map_err(PipelineError::from)?;
+    }
+    erased.files = erase_files(ports, &person).await?;
+    Ok(erased)
+}
+
+async fn erase_rows(lake: &Lake, table: &'static Table, person: &Excluded) -> Result<u64, PipelineError> {
+    let others = |rows: Vec<Who>| -> Result<Vec<Option<Who>>, PipelineError> {
+        let is_own =
+            |who: &Who| person.has_name(&who.upn) || who.user_id.as_ref().is_some_and(|id| person.has_user(id));
+        Ok(rows.into_iter().map(|who| (!is_own(&who)).then_some(who)).collect())
+    };
+    Ok(lake
+        .rewrite(table, &["upn", "user_id"], &Filter::All, others)
+        .await?
+        .removed)
+}
+
+async fn erase_rejected(lake: &Lake, person: &Excluded) -> Result<u64, PipelineError> {
+    let others = |rows: Vec<Rejected>| -> Result<Vec<Option<Rejected>>, PipelineError> {
+        let is_own = |row: &Rejected| person.is_named_in(row.record.as_bytes());
+        Ok(rows.into_iter().map(|row| (!is_own(&row)).then_some(row)).collect())
+    };
+    Ok(lake
+        .rewrite(&SILVER_REJECTED, &["record"], &Filter::All, others)
+        .await?
+        .removed)
+}
+
+async fn erase_score(lake: &Lake, person: &Excluded) -> Result<u64, PipelineError> {
+    let columns = ["user_id", "score", "underutilized", "last_activity_on"];
+    let unscored = |rows: Vec<Scored>| -> Result<Vec<Option<Scored>>, PipelineError> {
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                Some(if person.has_user(&row.user_id) {
+                    Scored {
+                        score: None,
+                        underutilized: None,
+                        last_activity_on: None,
+                        ..row
+                    }
+                } else {
+                    row
+                })
+            })
+            .collect())
+    };
+    Ok(lake
+        .rewrite(&GOLD_LICENSE_SUMMARY, &columns, &Filter::All, unscored)
+        .await?
+        .changed)
+}
+
+/// Takes a person out of kept answers and lists; tells how many are shorter now.
+async fn erase_files(ports: Ports<'_>, person: &Excluded) -> Result<u64, PipelineError> {
+    let files = ports.files;
+    let mut shorter = 0;
+    for (prefix, kind) in ANSWERS {
+        let keys = files.list(prefix).await?;
+        let all = keys.len() as u64;
+        for (done, key) in (1..).zip(keys) {
+            shorter += u64::from(erase_answer(files, &key, kind, person).await?);
+            ports.progress.show("kept answers looked through", done, Some(all));
+        }
+    }
+    for key in files.list(LISTS).await? {
+        let Some(file) = files.read(&key).await? else { continue };
+        let text = String::from_utf8_lossy(&file.bytes);
+        let kept: String = text
+            .split_inclusive('\n')
+            .filter(|line| !person.is_named_in(line.as_bytes()))
+            .collect();
+        if kept.len() < text.len() {
+            files.write(&key, kept.into()).await?;
+            shorter += 1;
+        }
+    }
+    Ok(shorter)
+}
+
+async fn erase_answer(files: &dyn Files, key: &str, kind: Kind, person: &Excluded) -> Result<bool, PipelineError> {
+    let Some(file) = files.read(key).await? else {
+        return Ok(false);
+    };
+    let body = Bytes::from(bronze::decompress(key, &file.bytes)?);
+    let kept = match kind {
+        Kind::Records => without_records(&body, person),
+        Kind::Report if key.ends_with(".csv.zst") => without_excluded(&body, Form::Csv, person),
+        Kind::Report => without_excluded(&body, Form::Json, person),
+    };
+    if kept == body {
+        return Ok(false);
+    }
+    files.write(key, bronze::compressed(key, &kept)?).await?;
+    Ok(true)
+}
+
+/// The lines of audit records without a person's.
+fn without_records(body: &[u8], person: &Excluded) -> Bytes {
+    let is_meant = |text: &str| person.has_name(text) || person.has_user(text);
+    let is_own = |line: &[u8]| {
+        let record = serde_json::from_slice::<&RawValue>(line);
+        record.map_or_else(|_| person.is_named_in(line), |record| mentions(record, &is_meant))
+    };
+    body.split_inclusive(|sign| *sign == b'\n')
+        .filter(|line| !is_own(line))
+        .flatten()
+        .copied()
+        .collect()
+}

@@ -1,0 +1,346 @@
+//! People of whom no use is to be recorded: nothing of theirs comes in, what is there goes, and a list that cannot be read
+//! stops everything that would need it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, ToSpan};
+use serde::Deserialize;
+use uptake_cli::folder::NoParameters;
+use uptake_domain::tables::{
+    GOLD_AUDIT_EVENTS, GOLD_AUDIT_SUMMARY, GOLD_COPILOT_USAGE, GOLD_ENGAGEMENT_CLOSINGS, GOLD_ENGAGEMENT_DAILY,
+    GOLD_ENGAGEMENT_TOTALS, GOLD_LICENSE_SUMMARY, GOLD_USAGE_SCORES, SILVER_AUDIT_EVENTS, SILVER_COPILOT_USAGE,
+    SILVER_M365_ACTIVITY, SILVER_USERS, Table,
+};
+use uptake_lake::Filter;
+use uptake_pipeline::engagement::Lakes;
+use uptake_pipeline::erase::{EraseError, erase};
+use uptake_pipeline::exclusions::refresh;
+use uptake_pipeline::outcome::Status;
+use uptake_pipeline::ports::{Files, SystemClock};
+use uptake_simulator::{EXCLUSION_LIST_ID, EXCLUSION_SITE_ID, TenantUser};
+
+use crate::audit::at;
+use crate::engagement::LedgerRow;
+use crate::enterprise::Standing;
+use crate::tenant::{FIRST_DAY, Tenant, evening};
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    upn: String,
+    user_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    user_id: String,
+    license_status: String,
+    score: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Who {
+    subject: String,
+}
+
+/// The tables with rows about somebody's use.
+static OF_USE: [&Table; 7] = [
+    &SILVER_COPILOT_USAGE,
+    &SILVER_M365_ACTIVITY,
+    &SILVER_AUDIT_EVENTS,
+    &GOLD_COPILOT_USAGE,
+    &GOLD_USAGE_SCORES,
+    &GOLD_AUDIT_EVENTS,
+    &GOLD_AUDIT_SUMMARY,
+];
+
+async fn run_day(tenant: &Tenant, day: Date) {
+    tenant.offer_audit(at(day, 20)).await.unwrap();
+    tenant.simulator.set_today(day);
+    let usage = tenant.offer_usage(day).await.unwrap();
+    assert_eq!(usage.status, Status::Complete, "{usage:?}");
+    let derived = tenant.offer_engagement(day).await.unwrap();
+    assert_eq!(derived.status, Status::Complete, "{derived:?}");
+    tenant.offer_scoring(day).await.unwrap();
+}
+
+/// Somebody who uses Copilot all the time.
+fn keen(tenant: &Tenant) -> TenantUser {
+    let users = tenant.simulator.tenant(FIRST_DAY).users;
+    let events = tenant.simulator.audit_events(at(FIRST_DAY, 20));
+    let count = |user: &TenantUser| events.iter().filter(|event| event.user_id == user.id).count();
+    users
+        .into_iter()
+        .filter(|user| !user.skus.is_empty())
+        .max_by_key(count)
+        .unwrap()
+}
+
+async fn exclude(tenant: &Tenant, names: &[&str]) {
+    let list = serde_json::json!(names).to_string();
+    tenant
+        .folder
+        .write("config/exclusions.json", list.into())
+        .await
+        .unwrap();
+}
+
+/// How many rows of use are about somebody, by table.
+async fn rows_of(tenant: &Tenant, user: &TenantUser) -> Vec<(&'static str, usize)> {
+    let mut counts = Vec::new();
+    for table in OF_USE {
+        let rows: Vec<Named> = tenant
+            .lake()
+            .read(table, &["upn", "user_id"], &Filter::All)
+            .await
+            .unwrap();
+        let is_own = |row: &&Named| row.upn == user.upn.to_lowercase() || row.user_id.as_ref() == Some(&user.id);
+        counts.push((table.name, rows.iter().filter(is_own).count()));
+    }
+    counts
+}
+
+async fn subject(tenant: &Tenant, user: &TenantUser) -> String {
+    let identity = tenant.identity().await;
+    identity.key.subject(&identity.tenant, &user.upn)
+}
+
+async fn engagement_rows(tenant: &Tenant, subject: &str) -> usize {
+    let mut count = 0;
+    for table in [
+        &GOLD_ENGAGEMENT_DAILY,
+        &GOLD_ENGAGEMENT_TOTALS,
+        &GOLD_ENGAGEMENT_CLOSINGS,
+    ] {
+        let rows: Vec<Who> = tenant
+            .engagement_lake()
+            .read(table, &["subject"], &Filter::All)
+            .await
+            .unwrap();
+        count += rows.iter().filter(|row| row.subject == subject).count();
+    }
+    count
+}
+
+/// Files below a folder that hold a text, compressed answers opened; what tables hold is asked of the tables.
+fn files_naming(folder: &Path, text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let bytes = if path.extension().is_some_and(|ending| ending == "zst") {
+                zstd::decode_all(&bytes[..]).unwrap()
+            } else {
+                bytes
+            };
+            if String::from_utf8_lossy(&bytes)
+                .to_lowercase()
+                .contains(&text.to_lowercase())
+            {
+                found.insert(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_an_excluded_person_is_recorded_but_the_account_and_its_licence() {
+    let tenant = Tenant::calm(40).await;
+    let person = keen(&tenant);
+    exclude(&tenant, &[&person.upn.to_uppercase()]).await;
+    for day in tenant.days(4).collect::<Vec<_>>() {
+        run_day(&tenant, day).await;
+    }
+    let counts = rows_of(&tenant, &person).await;
+    assert!(counts.iter().all(|(_, rows)| *rows == 0), "{counts:?}");
+    assert_eq!(engagement_rows(&tenant, &subject(&tenant, &person).await).await, 0);
+    let users: Vec<Named> = tenant
+        .lake()
+        .read(&SILVER_USERS, &["upn", "user_id"], &Filter::All)
+        .await
+        .unwrap();
+    assert!(
+        users.iter().any(|user| user.user_id.as_ref() == Some(&person.id)),
+        "the directory stays whole"
+    );
+    for kept in [
+        "bronze/audit_events",
+        "bronze/m365_copilot_usage_d7",
+        "bronze/m365_active_users_day",
+    ] {
+        let named = files_naming(&tenant.folder.path(kept), &person.upn);
+        assert!(named.is_empty(), "{named:?}");
+    }
+    // Somebody else is there, so that the test would notice if nobody were.
+    let others = tenant.read_engagement::<LedgerRow>(&GOLD_ENGAGEMENT_DAILY).await;
+    assert!(others.len() > 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_excluded_later_loses_engagement_at_once_and_the_rest_when_erased() {
+    let tenant = Tenant::calm(40).await;
+    let person = keen(&tenant);
+    let subject = subject(&tenant, &person).await;
+    let days: Vec<Date> = tenant.days(6).collect();
+    for day in &days[..4] {
+        tenant.simulator.set_today(*day);
+        run_day(&tenant, *day).await;
+    }
+    let before = engagement_rows(&tenant, &subject).await;
+    assert!(before > 4, "{before}");
+    let not_yet = tenant.erase(&person.upn).await.unwrap_err();
+    assert!(matches!(not_yet, EraseError::NotExcluded), "{not_yet}");
+
+    exclude(&tenant, &[&person.upn]).await;
+    tenant.simulator.set_today(days[4]);
+    run_day(&tenant, days[4]).await;
+    assert_eq!(engagement_rows(&tenant, &subject).await, 0);
+    let counts = rows_of(&tenant, &person).await;
+    assert!(
+        counts.iter().all(|(_, rows)| *rows > 0),
+        "what was recorded before stays until it is erased: {counts:?}"
+    );
+
+    let erased = tenant.erase(&person.upn).await.unwrap();
+    assert_eq!(erased.accounts, 1);
+    assert!(erased.files > 0, "{erased:?}");
+    let counts = rows_of(&tenant, &person).await;
+    assert!(counts.iter().all(|(_, rows)| *rows == 0), "{counts:?}");
+    let columns = ["user_id", "license_status", "score"];
+    let summaries: Vec<Summary> = tenant
+        .lake()
+        .read(&GOLD_LICENSE_SUMMARY, &columns, &Filter::All)
+        .await
+        .unwrap();
+    let own = summaries.iter().find(|row| row.user_id == person.id).unwrap();
+    assert_eq!(
+        (own.license_status.as_str(), own.score),
+        ("assigned", None),
+        "the licence stays"
+    );
+    for kept in [
+        "bronze/audit_events",
+        "bronze/m365_copilot_usage_d7",
+        "bronze/m365_active_users_day",
+        "reports",
+    ] {
+        let named = files_naming(&tenant.folder.path(kept), &person.upn);
+        assert!(named.is_empty(), "{named:?}");
+    }
+    assert_eq!(
+        tenant.erase(&person.upn).await.unwrap().files,
+        0,
+        "nothing is left to erase"
+    );
+
+    // Off the list again, the person begins anew.
+    exclude(&tenant, &[]).await;
+    tenant.simulator.set_today(days[5]);
+    run_day(&tenant, days[5]).await;
+    let rows: Vec<LedgerRow> = tenant.read_engagement(&GOLD_ENGAGEMENT_DAILY).await;
+    assert!(
+        rows.iter()
+            .filter(|row| row.subject == subject)
+            .all(|row| row.day > days[4]),
+        "{rows:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_in_sharepoint_is_read_whole_and_believed_for_half_an_hour() {
+    let mut tenant = Tenant::calm(40).await;
+    tenant.set("UPTAKE_EXCLUSION_SITE_ID", EXCLUSION_SITE_ID);
+    tenant.set("UPTAKE_EXCLUSION_LIST_ID", EXCLUSION_LIST_ID);
+    tenant.set("UPTAKE_EXCLUSION_FIELD", "Email");
+    let person = keen(&tenant);
+    // More than one page of it.
+    let mut names: Vec<String> = (0..1_200)
+        .map(|number| format!("nobody{number}@tenant.example"))
+        .collect();
+    names.push(format!(" {}\u{a0}", person.upn.to_uppercase()));
+    tenant.simulator.set_excluded(names);
+    tenant.simulator.set_today(FIRST_DAY);
+    tenant.offer_usage(FIRST_DAY).await.unwrap();
+    tenant.offer_audit(at(FIRST_DAY, 20)).await.unwrap();
+    let counts = rows_of(&tenant, &person).await;
+    assert!(counts.iter().all(|(_, rows)| *rows == 0), "{counts:?}");
+
+    let asked = |tenant: &Tenant| tenant.simulator.requests().of("/v1.0/sites/{site}/lists/{list}/items");
+    let before = asked(&tenant);
+    tenant
+        .offer_audit(at(FIRST_DAY, 20) + SignedDuration::from_mins(20))
+        .await
+        .unwrap();
+    assert_eq!(asked(&tenant), before, "believed for a while");
+    refresh(&tenant.folder).await.unwrap();
+    tenant
+        .offer_audit(at(FIRST_DAY, 20) + SignedDuration::from_mins(25))
+        .await
+        .unwrap();
+    assert!(asked(&tenant) > before, "forgotten on demand");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_cannot_be_read_stops_whoever_needs_it() {
+    let mut tenant = Tenant::calm(40).await;
+    tenant.simulator.set_today(FIRST_DAY);
+    tenant.offer_usage(FIRST_DAY).await.unwrap();
+    let next = FIRST_DAY.saturating_add(1.day());
+    for (list, told) in [
+        ("{", "must be a JSON list"),
+        ("[\"no name\"]", "entry 1 is no user principal name"),
+    ] {
+        tenant
+            .folder
+            .write("config/exclusions.json", list.into())
+            .await
+            .unwrap();
+        let error = tenant.offer_audit(at(FIRST_DAY, 20)).await.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.is_configuration());
+        let error = tenant.offer_usage(next).await.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    assert!(
+        tenant.read::<Named>(&SILVER_AUDIT_EVENTS).await.is_empty(),
+        "nothing of anybody was taken in"
+    );
+    tenant.set("UPTAKE_EXCLUSIONS", "config/elsewhere.json");
+    let error = tenant.offer_audit(at(FIRST_DAY, 20)).await.unwrap_err();
+    assert!(error.to_string().contains("config/elsewhere.json"), "{error}");
+    tenant.set("UPTAKE_EXCLUSIONS", "");
+    tenant.set("UPTAKE_EXCLUSION_SITE_ID", EXCLUSION_SITE_ID);
+    tenant.set("UPTAKE_EXCLUSION_LIST_ID", "another-list");
+    tenant.set("UPTAKE_EXCLUSION_FIELD", "Email");
+    let error = tenant.offer_audit(at(FIRST_DAY, 20)).await.unwrap_err();
+    assert!(error.to_string().contains("UPTAKE_EXCLUSION_LIST_ID"), "{error}");
+    assert!(tenant.read::<Named>(&SILVER_AUDIT_EVENTS).await.is_empty());
+}
+
+impl Tenant {
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method's path is tied to one lifetime"
+    )]
+    async fn erase(&self, name: &str) -> Result<uptake_pipeline::erase::Erased, EraseError> {
+        let config = self.config(|environment| environment.exclusions());
+        let exclusions = config.connect(&NoParameters, Arc::new(SystemClock)).await.unwrap();
+        let (silver, own) = (self.lake(), self.engagement_lake());
+        let lakes = Lakes {
+            silver: &silver,
+            engagement: &own,
+        };
+        let identity = self.identity().await;
+        let clock = Standing(evening(FIRST_DAY));
+        erase(lakes, &exclusions, Some(&identity), self.ports(&clock), name).await
+    }
+}
