@@ -35,16 +35,14 @@ pub(crate) async fn execute(run: &Run, get: &dyn Fn(&str) -> Option<String>) -> 
 /// One collection over several days.
 pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
     let fault = match asked.function {
-        Function::WorkflowMetrics if asked.from <= asked.to => None,
-        Function::WorkflowMetrics => Some("--from is after --to"),
         Function::CopilotSeats => Some("GitHub tells the present seats only, so there is nothing to look back at"),
         Function::M365Usage => Some("Microsoft tells the present directory only, so there is nothing to look back at"),
         Function::Scoring => Some("name the day with `uptake run scoring --date`"),
         Function::Engagement => Some("it looks back by itself, as far as there is anything new"),
         Function::Mailer => Some("name the day with `uptake run mailer --date`"),
         Function::AuditEvents if asked.dry_run => Some("a search of the audit log has no dry run"),
-        Function::AuditEvents if asked.from <= asked.to => None,
-        Function::AuditEvents => Some("--from is after --to"),
+        Function::AuditEvents | Function::WorkflowMetrics if asked.from <= asked.to => None,
+        Function::AuditEvents | Function::WorkflowMetrics => Some("--from is after --to"),
     };
     let outcome = if let Some(fault) = fault {
         Err(ConfigFaults::one(fault.to_owned()).into())

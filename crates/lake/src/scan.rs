@@ -111,11 +111,11 @@ impl Snapshot {
             columns.iter().map(|column| schema::field(column)).collect::<Vec<_>>(),
         ));
         let store = opened.delta.object_store();
-        let files = self.files.iter().filter(|file| filter.admits(file)).map(|file| {
-            let (store, schema) = (store.clone(), schema.clone());
-            async move { lake.read_file(table, store.as_ref(), file, &schema).await }
-        });
-        let mut files = stream::iter(files).buffered(AHEAD);
+        let mut fetches = Vec::new();
+        for file in self.files.iter().filter(|file| filter.admits(file)) {
+            fetches.push(lake.read_file(table, store.as_ref(), file, &schema));
+        }
+        let mut files = stream::iter(fetches).buffered(AHEAD);
         while let Some(batches) = files.try_next().await? {
             for batch in batches {
                 let batch = batch.map_err(|_| LakeError::of_arrow(table.name))?;

@@ -90,17 +90,16 @@ async fn search(
     let (ports, deadline) = (intake.ports, invocation.deadline);
     let known = known(exclusions, &intake.lake, ports, invocation).await?;
     let key = key(window);
-    let query = match state::read::<Search>(ports.files, &key).await? {
-        Some(search) => QueryId::new(search.id),
-        None => {
-            let query = graph.start_audit_query(window, &config.operations, deadline).await?;
-            let search = Search {
-                id: query.to_string(),
-                begun_at: ports.clock.now(),
-            };
-            state::write(ports.files, &key, &search).await?;
-            query
-        }
+    let query = if let Some(search) = state::read::<Search>(ports.files, &key).await? {
+        QueryId::new(search.id)
+    } else {
+        let query = graph.start_audit_query(window, &config.operations, deadline).await?;
+        let search = Search {
+            id: query.to_string(),
+            begun_at: ports.clock.now(),
+        };
+        state::write(ports.files, &key, &search).await?;
+        query
     };
     let (mut look, mut waited) = (FIRST_LOOK, Duration::ZERO);
     loop {
