@@ -420,6 +420,7 @@ fn the_readme_of_a_function_lists_the_settings_it_reads() {
         "copilot-seats",
         "engagement",
         "engagement-api",
+        "identity-keys",
         "m365-usage",
         "mailer",
         "scoring",

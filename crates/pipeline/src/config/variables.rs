@@ -33,13 +33,14 @@ const ENGAGEMENT: &[&str] = &["engagement", "engagement-api", "identity-keys"];
 const KEY_HOLDERS: &[&str] = &["engagement", "identity-keys"];
 const WEBHOOK: &[&str] = &["activity-webhook"];
 const GITHUB: &[&str] = &["copilot-seats", "workflow-metrics"];
-const MICROSOFT: &[&str] = &["audit-events", "engagement", "m365-usage"];
+const MICROSOFT: &[&str] = &["audit-events", "engagement", "m365-usage", "scoring"];
 const TENANT: &[&str] = &[
     "activity-webhook",
     "audit-events",
     "engagement",
     "identity-keys",
     "m365-usage",
+    "scoring",
 ];
 const LICENSES: &[&str] = &["m365-usage", "scoring"];
 const SCORING: &[&str] = &["scoring"];
