@@ -3,6 +3,7 @@
 Argument: a JSON list of [service, operation, arguments]. Output: a JSON list of the answers.
 """
 
+import base64
 import json
 import sys
 
@@ -10,7 +11,9 @@ import boto3
 
 
 def plain(value):
-    """What JSON cannot hold: streams become their text, instants ISO 8601."""
+    """What JSON cannot hold: streams become their text, instants ISO 8601, other bytes base64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return value.read().decode() if hasattr(value, "read") else value.isoformat()
 
 

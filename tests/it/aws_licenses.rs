@@ -599,7 +599,7 @@ async fn a_tenant_that_conceals_names_is_told_where_to_change_that() {
 
 /// The policy that the table of permissions in a function's readme makes, without the rows that hold `left_out`. moto asks
 /// for those of S3 alone.
-fn policy(function: &str, left_out: Option<&str>) -> Value {
+pub(crate) fn policy(function: &str, left_out: Option<&str>) -> Value {
     let readme = format!("{}/../lambdas/{function}/README.md", env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(readme).unwrap();
     let (_, table) = readme.split_once("| permission | on | for |").unwrap();
@@ -612,7 +612,12 @@ fn policy(function: &str, left_out: Option<&str>) -> Value {
             let quoted = |cell: &str| -> Vec<String> {
                 let quoted = cell.split('`').skip(1).step_by(2);
                 quoted
-                    .map(|text| text.replace("<bucket>", BUCKET).replace("<prefix>", "prod"))
+                    .map(|text| {
+                        text.replace("<bucket>", BUCKET)
+                            .replace("<prefix>", "prod")
+                            .replace("<engagement bucket>", BUCKET)
+                            .replace("<engagement prefix>", "prod/engagement")
+                    })
                     .collect()
             };
             let mut resources = quoted(cells[2]);
@@ -627,7 +632,7 @@ fn policy(function: &str, left_out: Option<&str>) -> Value {
 }
 
 /// What a role with this policy gives a function: keys, and the session token without which they are nothing.
-fn assume_role(deployment: &Deployment, name: &str, policy: &Value) -> [(&'static str, String); 3] {
+pub(crate) fn assume_role(deployment: &Deployment, name: &str, policy: &Value) -> [(&'static str, String); 3] {
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"},
     }]});

@@ -9,6 +9,7 @@
 mod actions;
 mod audit;
 mod aws_face;
+mod aws_key_rotation;
 mod aws_licenses;
 mod aws_workflows;
 mod engagement;
@@ -17,6 +18,7 @@ mod enterprise;
 mod exclusion;
 mod function_url;
 mod independent_reader;
+mod key_rotation;
 mod lake_readers;
 mod license_digest;
 mod license_faults;

@@ -17,7 +17,7 @@ const GROUP: &str = "/uptake/workflow-runs-2026-11-16_2026-11-22";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What leads the SDK to moto. The environment would, but belongs to the whole test process.
-fn sdk_config(moto: &Moto) -> SdkConfig {
+pub(crate) fn sdk_config(moto: &Moto) -> SdkConfig {
     let environment = HashMap::from(moto.environment());
     let credentials = Credentials::new(
         environment["AWS_ACCESS_KEY_ID"],

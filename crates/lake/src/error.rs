@@ -144,9 +144,10 @@ pub(crate) fn is_purged(error: &DeltaTableError) -> bool {
     }
 }
 
-/// Whether the store refused. Of a listing, S3's client says so in words only.
+/// Whether the store refused. Of a listing, and of one of several objects to delete, S3's client says so in words only.
 fn is_denied(error: &(dyn Error + 'static), reason: &str) -> bool {
-    if reason.contains("status code: 403") || reason.contains("status code: 401") {
+    let words = ["status code: 403", "status code: 401", "(code: AccessDenied)"];
+    if words.iter().any(|words| reason.contains(words)) {
         return true;
     }
     let mut cause = Some(error);

@@ -25,7 +25,7 @@ const SMALL_FILES: usize = 8;
 /// A file below this is small. A day of 50,000 people has about 1 MiB.
 const SMALL: u64 = 8 << 20;
 /// So much goes into one file, at most, as all of it is in memory for a moment.
-const TARGET: u64 = 32 << 20;
+const TARGET: u64 = 12 << 20;
 /// A checkpoint is due when so many versions came since the last one. Reading a table means reading every log entry
 /// since then.
 const CHECKPOINT_EVERY: u64 = 20;

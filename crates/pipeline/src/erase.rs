@@ -20,6 +20,7 @@ use crate::engagement::exclusion::{WITH_SUBJECTS, remove};
 use crate::engagement::subjects::Subjects;
 use crate::engagement::{Identity, Lakes};
 use crate::exclusions::{Excluded, Exclusions};
+use crate::identity_state;
 use crate::m365_usage::without_excluded;
 use crate::outcome::PipelineError;
 use crate::people::People;
@@ -136,6 +137,8 @@ pub async fn erase(
         .rows
         .push((GOLD_LICENSE_SUMMARY.name, erase_score(lakes.silver, &person).await?));
     if let Some(identity) = identity {
+        // Under another key, or while it is being changed, nobody's rows would be found.
+        identity_state::recognise(ports.files, &identity.key, &identity.tenant).await?;
         let subjects = Subjects::new(&people, identity);
         let mut own: HashSet<String> = person.names().map(|name| subjects.of_name(name)).collect();
         own.extend(

@@ -4,6 +4,8 @@
 mod engagement;
 mod subscription;
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;

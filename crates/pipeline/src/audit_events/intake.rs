@@ -22,8 +22,8 @@ use crate::ports::Ports;
 use crate::rejected::{self, RejectedRecord};
 use crate::traced_lake::TracedLake;
 
-/// Events in memory at a time. With their bytes, their rows and two tables' worth of columns it is some 60 MB.
-const EVENTS_AT_A_TIME: usize = 10_000;
+/// Events in memory at a time. With their bytes, their rows and two tables' worth of columns it is some 40 MB.
+const EVENTS_AT_A_TIME: usize = 6_000;
 
 /// Content that was read and is not stored yet.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! Interactions by person, day and app: counted anew for every day that got events.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -37,14 +37,71 @@ struct Event {
 
 /// A row of `gold_copilot_audit_summary`.
 #[derive(Serialize)]
-struct Row {
-    upn: String,
-    user_id: Option<String>,
+struct Row<'a> {
+    upn: &'a str,
+    user_id: Option<&'a str>,
     day: Date,
-    app: String,
+    app: &'a str,
     events: u64,
     prompts: u64,
     agent_events: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    events: u64,
+    prompts: u64,
+    agent_events: u64,
+}
+
+/// The interactions of a day by person and app. Names are kept once: a day has hundreds of thousands of events.
+#[derive(Default)]
+struct Day {
+    people: HashMap<String, usize>,
+    user_ids: Vec<Option<String>>,
+    apps: BTreeMap<String, HashMap<usize, Counts>>,
+}
+
+impl Day {
+    fn add(&mut self, event: Event) {
+        let next = self.user_ids.len();
+        let person = *self.people.entry(event.upn).or_insert(next);
+        if person == next {
+            self.user_ids.push(None);
+        }
+        if let Some(user_id) = self.user_ids.get_mut(person).filter(|user_id| user_id.is_none()) {
+            *user_id = event.user_id;
+        }
+        let counts = self.apps.entry(event.app).or_default().entry(person).or_default();
+        counts.events += 1;
+        counts.prompts += event.prompts;
+        counts.agent_events += u64::from(event.agent_id.is_some());
+    }
+
+    fn rows(&self, day: Date) -> Vec<Row<'_>> {
+        let mut names: Vec<(usize, &str)> = self
+            .people
+            .iter()
+            .map(|(upn, person)| (*person, upn.as_str()))
+            .collect();
+        names.sort_unstable();
+        let mut rows = Vec::with_capacity(self.apps.values().map(HashMap::len).sum());
+        for (app, people) in &self.apps {
+            for (person, counts) in people {
+                let known = names.get(*person).zip(self.user_ids.get(*person));
+                rows.extend(known.map(|((_, upn), user_id)| Row {
+                    upn,
+                    user_id: user_id.as_deref(),
+                    day,
+                    app,
+                    events: counts.events,
+                    prompts: counts.prompts,
+                    agent_events: counts.agent_events,
+                }));
+            }
+        }
+        rows
+    }
 }
 
 /// Counts every day that is not counted yet.
@@ -60,39 +117,13 @@ pub(super) async fn bring_up_to_date(
     for day in &days {
         let of_day = Filter::Equals("event_on", day.to_string());
         let columns = ["upn", "user_id", "app", "agent_id", "prompts"];
-        let mut apps: HashMap<String, HashMap<String, Row>> = HashMap::new();
-        let count = |events: Vec<Event>| {
-            for event in events {
-                let people = apps.entry(event.app).or_default();
-                let row = people.entry(event.upn).or_insert_with_key(|upn| Row {
-                    upn: upn.clone(),
-                    user_id: None,
-                    day: *day,
-                    app: String::new(),
-                    events: 0,
-                    prompts: 0,
-                    agent_events: 0,
-                });
-                row.events += 1;
-                row.prompts += event.prompts;
-                row.agent_events += u64::from(event.agent_id.is_some());
-                row.user_id = row.user_id.take().or(event.user_id);
-            }
-        };
+        let mut counted = Day::default();
+        let count = |events: Vec<Event>| events.into_iter().for_each(|event| counted.add(event));
         lake.tables()
             .scan(&SILVER_AUDIT_EVENTS, &columns, &of_day, count)
             .await?;
-        let rows: Vec<Row> = apps
-            .into_iter()
-            .flat_map(|(app, people)| {
-                people.into_values().map(move |row| Row {
-                    app: app.clone(),
-                    ..row
-                })
-            })
-            .collect();
         let of_day = Filter::Equals("day", day.to_string());
-        let written = lake.replace(&GOLD_AUDIT_SUMMARY, &of_day, rows).await?;
+        let written = lake.replace(&GOLD_AUDIT_SUMMARY, &of_day, counted.rows(*day)).await?;
         findings.counts.stored += written.inserted + written.updated;
     }
     Ok(files.delete(KEY).await?)

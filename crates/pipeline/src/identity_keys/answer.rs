@@ -96,7 +96,7 @@ impl Answer {
                 Status::Paused
             }
         };
-        if tables.iter().any(|table| table.under_other_keys > 0) {
+        if key_id.is_some() && tables.iter().any(|table| table.under_other_keys > 0) {
             notes.push(
                 "rows are under keys that are not known here: restore the tables, or find out who wrote them"
                     .to_owned(),

@@ -495,14 +495,13 @@ impl Change<'_> {
 
 /// A row under the next key.
 fn renewed(who: &Who, table: &'static Table, resolver: &mut Resolver<'_>) -> Result<Who, PipelineError> {
-    let keys = resolver.key_ids();
-    let next = resolver.next_id().to_owned();
+    let next = resolver.next_id();
     match resolver.resolve_row(&who.subject, who.key_id.as_deref()) {
         Some((_, renewed)) => Ok(Who {
             subject: renewed.to_owned(),
-            key_id: Some(next),
+            key_id: Some(next.to_owned()),
         }),
-        None => Err(unresolved(table, 1, keys)),
+        None => Err(unresolved(table, 1, resolver.key_ids())),
     }
 }
 
