@@ -159,6 +159,12 @@ def recompute(tables, threshold, new_license_days):
         user_id = row["user_id"] or names.get(row["upn"])
         if user_id in known and row["report_refresh_on"] in gold:
             snapshots[user_id].append(row)
+    # Events are only inserted, so each tells when it came to be known.
+    events = defaultdict(set)
+    told = tables["silver_audit_events"]
+    for row in [] if told is None else told.select("user_id", "upn", "event_on", "collected_at").unique().iter_rows(named=True):
+        user_id = row["user_id"] or names.get(row["upn"])
+        events[user_id].add((row["event_on"], row["collected_at"]))
     licenses = tables["silver_user_licenses"]
     holdings = held_days(licenses.to_dicts())
     licensed_as_now_since = dict(licenses.group_by("user_id").agg(polars.col("collected_at").max()).iter_rows())
@@ -198,6 +204,7 @@ def recompute(tables, threshold, new_license_days):
             if changed:
                 changed_since += 1
                 continue
+            seen.update(on for on, known_at in events[user["user_id"]] if known_at <= instant and on <= as_of)
             compared += 1
             last_on = max(seen, default=None)
             since_last = None if last_on is None else (as_of - last_on).days

@@ -8,6 +8,7 @@ use serde_json::Value;
 use uptake_cli::folder::Folder;
 use uptake_domain::tables;
 
+use crate::audit::at;
 use crate::enterprise::{DAY, Enterprise};
 use crate::moto::python;
 use crate::tenant::Tenant;
@@ -38,6 +39,8 @@ fn answer(output: &Output) -> Value {
 async fn readers_that_are_not_ours_find_every_table_and_the_same_scores() {
     let tenant = Tenant::with(80, 7, "").await;
     for day in tenant.days(DAYS) {
+        tenant.offer_audit(at(day, 18)).await.unwrap();
+        tenant.simulator.set_today(day);
         tenant.offer_usage(day).await.unwrap();
         tenant.offer_scoring(day).await.unwrap();
     }
