@@ -1,11 +1,12 @@
 //! The audit log of a tenant: every event that was served is in the tables once, whatever happened on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::Deserialize;
-use uptake_domain::calendar::{day_of, start_of};
+use uptake_domain::calendar::{Window, day_of, start_of};
 use uptake_domain::tables::{
     GOLD_AUDIT_EVENTS, GOLD_AUDIT_LOG, GOLD_AUDIT_SUMMARY, GOLD_DQ_RESULTS, SILVER_AUDIT_EVENTS, SILVER_REJECTED,
 };
@@ -69,6 +70,9 @@ struct Checked {
     check_name: String,
     status: String,
 }
+
+/// More than a search takes here.
+const PATIENT: Duration = Duration::from_secs(60);
 
 pub(crate) fn at(day: Date, hour: i64) -> Timestamp {
     start_of(day) + SignedDuration::from_hours(hour)
@@ -302,4 +306,55 @@ async fn a_tenant_without_a_subscription_is_told_how_to_start_one() {
     let error = tenant.offer_audit(at(FIRST_DAY, 12)).await.unwrap_err();
     assert_eq!(error.error_type(), "Subscription");
     assert!(error.to_string().contains("uptake subscription start"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_feed_lists_no_more_comes_from_a_search_of_the_audit_log() {
+    let tenant = Tenant::with(30, 7, "audit_query_polls = 3").await;
+    tenant.simulator.set_today(FIRST_DAY);
+    tenant.offer_usage(FIRST_DAY).await.unwrap();
+    let later = FIRST_DAY.saturating_add(25.days());
+    tenant.simulator.set_today(later);
+    let window = Window::of_days(FIRST_DAY, FIRST_DAY.saturating_add(2.days()));
+    let outcome = tenant.backfill_audit(window, at(later, 12), PATIENT).await.unwrap();
+    assert_eq!(outcome.status, Status::Complete, "{outcome:?}");
+    assert_eq!(outcome.watermark, None, "the watermark is the feed's");
+    let stored: Vec<Event> = tenant.read(&SILVER_AUDIT_EVENTS).await;
+    let stored: BTreeSet<String> = stored.into_iter().map(|event| event.event_id).collect();
+    let served = tenant.simulator.audit_events(tenant.simulator.now());
+    let expected: BTreeSet<String> = served
+        .into_iter()
+        .filter(|event| window.contains(event.event_at))
+        .map(|event| event.event_id)
+        .collect();
+    assert!(expected.len() > 50, "{}", expected.len());
+    assert_eq!(stored, expected);
+    let again = tenant.backfill_audit(window, at(later, 13), PATIENT).await.unwrap();
+    assert_eq!((again.status, again.counts.stored), (Status::Complete, 0), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_that_takes_too_long_goes_on_with_the_same_command() {
+    let tenant = Tenant::with(30, 7, "audit_query = \"never\"").await;
+    tenant.simulator.set_today(FIRST_DAY);
+    let window = Window::of_day(FIRST_DAY);
+    let asked = |tenant: &Tenant| tenant.simulator.requests().of("/v1.0/security/auditLog/queries");
+    for _ in 0..2 {
+        let outcome = tenant
+            .backfill_audit(window, at(FIRST_DAY, 12), Duration::from_secs(3))
+            .await
+            .unwrap();
+        assert_eq!(outcome.status, Status::Incomplete);
+        assert!(
+            outcome
+                .stopped_early
+                .unwrap()
+                .contains("the same command goes on with it")
+        );
+    }
+    assert_eq!(asked(&tenant), 1, "one search");
+    let tenant = Tenant::with(30, 7, "audit_query = \"failed\"").await;
+    tenant.simulator.set_today(FIRST_DAY);
+    let outcome = tenant.backfill_audit(window, at(FIRST_DAY, 12), PATIENT).await.unwrap();
+    assert!(outcome.stopped_early.unwrap().contains("begins another one"));
 }

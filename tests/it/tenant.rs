@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uptake_cli::folder::{Folder, NoParameters};
-use uptake_domain::calendar::start_of;
+use uptake_domain::calendar::{Window, start_of};
 use uptake_domain::identity::{KEY_BYTES, written};
 use uptake_domain::tables::Table;
 use uptake_lake::{Filter, Lake};
@@ -198,6 +198,29 @@ impl Tenant {
         let feed = ActivityFeed::new(login, management, principal, Arc::new(SystemClock), patience).unwrap();
         let ports = self.ports(&clock);
         audit_events::collect(&feed, &self.lake(), &config, &exclusions, ports, trigger, &invocation()).await
+    }
+
+    /// What the feed does not list any more, as a person would ask for it who waits for so long.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "a method's path is tied to one lifetime"
+    )]
+    pub(crate) async fn backfill_audit(
+        &self,
+        window: Window,
+        at: Timestamp,
+        patience: Duration,
+    ) -> Result<Outcome, PipelineError> {
+        let config = self.config(|environment| environment.audit_events());
+        let clock = Arc::new(Standing(at));
+        let exclusions = config.exclusions.connect(&NoParameters, clock.clone()).await?;
+        let graph = config.microsoft.connect(&NoParameters, Arc::new(SystemClock)).await?;
+        let invocation = Invocation {
+            deadline: Deadline::within(patience),
+            ..invocation()
+        };
+        let ports = self.ports(&clock);
+        audit_events::backfill(&graph, &self.lake(), &config, &exclusions, ports, window, &invocation).await
     }
 
     /// The engagement tables.
