@@ -72,7 +72,7 @@ struct Checked {
 }
 
 /// More than a search takes here.
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 pub(crate) fn at(day: Date, hour: i64) -> Timestamp {
     start_of(day) + SignedDuration::from_hours(hour)
