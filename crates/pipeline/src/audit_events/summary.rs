@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uptake_domain::tables::{GOLD_AUDIT_SUMMARY, SILVER_AUDIT_EVENTS};
-use uptake_lake::Filter;
+use uptake_lake::{Columns, Filter};
 
 use super::Findings;
 use crate::outcome::PipelineError;
@@ -15,6 +15,9 @@ use crate::traced_lake::TracedLake;
 
 /// Days that got events and are not counted yet.
 const KEY: &str = "state/audit-events/days-to-count.json";
+
+/// Rows that become columns at a time: a day of 50,000 people has four times as many.
+const ROWS_AT_A_TIME: usize = 50_000;
 
 /// Takes note of days before they get events.
 pub(super) async fn remember(files: &dyn Files, days: BTreeSet<Date>) -> Result<(), PipelineError> {
@@ -122,9 +125,11 @@ pub(super) async fn bring_up_to_date(
         lake.tables()
             .scan(&SILVER_AUDIT_EVENTS, &columns, &of_day, count)
             .await?;
-        let of_day = Filter::Equals("day", day.to_string());
-        let written = lake.replace(&GOLD_AUDIT_SUMMARY, &of_day, counted.rows(*day)).await?;
-        findings.counts.stored += written.inserted + written.updated;
+        // Events are only ever added, so no row goes.
+        for rows in counted.rows(*day).chunks(ROWS_AT_A_TIME) {
+            let written = lake.upsert(&GOLD_AUDIT_SUMMARY, Columns::All, rows).await?;
+            findings.counts.stored += written.inserted + written.updated;
+        }
     }
     Ok(files.delete(KEY).await?)
 }
