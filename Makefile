@@ -25,7 +25,7 @@ check: ## Check formatting, lints, documentation and what must agree
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	cargo xtask check
 
-bench: ## Measure 50,000 seats, 30,000 workflow runs, a tenant of 50,000: requests, seconds, peak memory
+bench: ## Measure 50,000 seats, 30,000 workflow runs, a tenant of 50,000, 500,000 audit events: requests, seconds, peak memory
 	cargo build --release --package uptake-cli
 	cargo xtask bench
 

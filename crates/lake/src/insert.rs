@@ -12,10 +12,10 @@ use uptake_domain::tables::Table;
 use crate::append::operation;
 use crate::commit::{ATTEMPTS, Outcome, Rule, commit, wait};
 use crate::files::{DataFile, writer};
-use crate::merge::{Comparer, MergeError, insert, keys_differ, places};
-use crate::rows::{self, Partition};
+use crate::merge::{Comparer, MergeError, insert, places};
+use crate::rows::Partition;
 use crate::store::Opened;
-use crate::upsert::{given, of_stored};
+use crate::upsert::{of_stored, parted};
 use crate::{Columns, Lake, LakeError, Stamp, Written, schema};
 
 impl Lake {
@@ -36,20 +36,10 @@ impl Lake {
         rows: impl AsRef<[R]>,
         stamp: &Stamp,
     ) -> Result<Written, LakeError> {
-        let contract = |reason: String| LakeError::Contract {
-            table: table.name,
-            reason,
-        };
-        let columns = given(table, Columns::All).map_err(contract)?;
-        if rows.as_ref().is_empty() {
+        let partitions = parted(table, Columns::All, rows)?;
+        if partitions.is_empty() {
             return Ok(Written::default());
         }
-        let batch = rows::to_batch(table, &columns, rows.as_ref()).map_err(contract)?;
-        drop(rows);
-        keys_differ(&batch, table.key).map_err(|error| contract(error.to_string()))?;
-        let partitions = rows::by_partition(table, &batch).map_err(|error| contract(error.to_string()))?;
-        drop(batch);
-
         for attempt in 0..ATTEMPTS {
             let opened = if self.writes {
                 Some(self.ready(table).await?)

@@ -89,20 +89,10 @@ impl Lake {
         rows: impl AsRef<[R]>,
         stamp: &Stamp,
     ) -> Result<Written, LakeError> {
-        let contract = |reason: String| LakeError::Contract {
-            table: table.name,
-            reason,
-        };
-        let columns = given(table, columns).map_err(contract)?;
-        if rows.as_ref().is_empty() {
+        let partitions = parted(table, columns, rows)?;
+        if partitions.is_empty() {
             return Ok(Written::default());
         }
-        let batch = rows::to_batch(table, &columns, rows.as_ref()).map_err(contract)?;
-        drop(rows);
-        keys_differ(&batch, table.key).map_err(|error| contract(error.to_string()))?;
-        let partitions = rows::by_partition(table, &batch).map_err(|error| contract(error.to_string()))?;
-        drop(batch);
-
         if !self.writes {
             return self.upsert_dry(table, &partitions, stamp).await;
         }
@@ -211,6 +201,26 @@ pub(crate) fn operation(table: &Table) -> DeltaOperation {
         not_matched_predicates: Vec::new(),
         not_matched_by_source_predicates: Vec::new(),
     }
+}
+
+/// The rows as columns, by partition; no two of them have the same key.
+pub(crate) fn parted<R: Serialize>(
+    table: &'static Table,
+    columns: Columns,
+    rows: impl AsRef<[R]>,
+) -> Result<BTreeMap<Partition, RecordBatch>, LakeError> {
+    let contract = |reason: String| LakeError::Contract {
+        table: table.name,
+        reason,
+    };
+    let columns = given(table, columns).map_err(contract)?;
+    if rows.as_ref().is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let batch = rows::to_batch(table, &columns, rows.as_ref()).map_err(contract)?;
+    drop(rows);
+    keys_differ(&batch, table.key).map_err(|error| contract(error.to_string()))?;
+    rows::by_partition(table, &batch).map_err(|error| contract(error.to_string()))
 }
 
 /// The columns that rows bring, in the table's order. Fails with what is wrong.

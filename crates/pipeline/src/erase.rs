@@ -15,13 +15,14 @@ use uptake_lake::{Filter, Lake};
 use uptake_upstream::clock::Deadline;
 use uptake_upstream::microsoft::audit_records::mentions;
 
+use crate::audit_events;
 use crate::bronze::{self, Form};
 use crate::engagement::exclusion::{WITH_SUBJECTS, remove};
 use crate::engagement::subjects::Subjects;
 use crate::engagement::{Identity, Lakes};
 use crate::exclusions::{Excluded, Exclusions};
 use crate::identity_state;
-use crate::m365_usage::without_excluded;
+use crate::m365_usage::{REPORT_SOURCES, without_excluded};
 use crate::outcome::PipelineError;
 use crate::people::People;
 use crate::ports::{Files, Ports};
@@ -59,15 +60,6 @@ static OF_USE: [&Table; 7] = [
     &SILVER_AUDIT_EVENTS,
     &SILVER_COPILOT_USAGE,
     &SILVER_M365_ACTIVITY,
-];
-
-/// Where answers of Microsoft's are kept that tell of people's use.
-const ANSWERS: [(&str, Kind); 5] = [
-    ("bronze/audit_events/", Kind::Records),
-    ("bronze/m365_active_users_d7/", Kind::Report),
-    ("bronze/m365_active_users_day/", Kind::Report),
-    ("bronze/m365_copilot_usage_d28/", Kind::Report),
-    ("bronze/m365_copilot_usage_d7/", Kind::Report),
 ];
 
 /// What kept answers hold.
@@ -212,8 +204,9 @@ async fn erase_score(lake: &Lake, person: &Excluded) -> Result<u64, PipelineErro
 async fn erase_files(ports: Ports<'_>, person: &Excluded) -> Result<u64, PipelineError> {
     let files = ports.files;
     let mut shorter = 0;
-    for (prefix, kind) in ANSWERS {
-        let keys = files.list(prefix).await?;
+    let reports = REPORT_SOURCES.map(|source| (source, Kind::Report));
+    for (source, kind) in reports.into_iter().chain([(audit_events::SOURCE, Kind::Records)]) {
+        let keys = files.list(&format!("bronze/{source}/")).await?;
         let all = keys.len() as u64;
         for (done, key) in (1..).zip(keys) {
             shorter += u64::from(erase_answer(files, &key, kind, person).await?);

@@ -131,6 +131,21 @@ async fn read_file(files: &dyn Files, key: &str, is_named: bool) -> Result<Exclu
     })
 }
 
+/// Who is known, and who of them is excluded.
+pub(crate) struct Known {
+    pub(crate) people: People,
+    pub(crate) excluded: Excluded,
+}
+
+impl Known {
+    pub(crate) fn of(people: People, list: ExclusionList) -> Self {
+        Self {
+            excluded: Excluded::among(&people, list),
+            people,
+        }
+    }
+}
+
 /// Who is excluded, among those who are known and by name.
 pub(crate) struct Excluded {
     list: ExclusionList,

@@ -50,6 +50,19 @@ impl People {
         self.licenses.get(user_id).unwrap_or(&self.never)
     }
 
+    /// Who a row is about: by the id, where it has one, or else by the name.
+    pub(crate) fn named<'p>(
+        &'p self,
+        by_upn: &HashMap<&'p str, &'p str>,
+        user_id: Option<&str>,
+        upn: &str,
+    ) -> Option<&'p str> {
+        match user_id {
+            Some(id) => self.users.get_key_value(id).map(|(id, _)| id.as_str()),
+            None => by_upn.get(upn).copied(),
+        }
+    }
+
     /// Ids by user principal name, as a report of a day means them. A name that somebody left behind, by leaving or by
     /// taking another, is still that person's until somebody else has it; and in a report of an earlier day, who had it
     /// then comes before who has it now.

@@ -11,7 +11,7 @@ use uptake_lake::Lake;
 use uptake_upstream::microsoft::Graph;
 use uptake_upstream::microsoft::audit_query::{QueryId, QueryStatus};
 
-use super::intake::{Intake, wanted};
+use super::intake::{Intake, Named, wanted};
 use super::{FUNCTION, Findings, SOURCE, known, summary};
 use crate::bronze::Bronze;
 use crate::config::AuditEventsConfig;
@@ -126,12 +126,13 @@ async fn search(
             }
         }
     }
+    let named = Named::of(&known, ports.clock.now());
     let mut bronze = Bronze::new(ports.files, SOURCE, day_of(window.from), &invocation.id);
     let mut next = None;
     loop {
         let page = graph.audit_query_page(&query, next, deadline).await?;
         let records = wanted(page.records, &config.operations, findings);
-        intake.store_records(records, &known, &mut bronze, findings).await?;
+        intake.store_records(records, &named, &mut bronze, findings).await?;
         ports.progress.show("records found", findings.counts.fetched, None);
         next = page.next;
         if next.is_none() {

@@ -13,11 +13,10 @@ use uptake_domain::tables::{GOLD_AUDIT_EVENTS, SILVER_AUDIT_EVENTS};
 use uptake_upstream::microsoft::activity::ContentBlob;
 use uptake_upstream::microsoft::audit_records::{Peeked, decode, mentions, peek};
 
-use super::{Findings, Known, Reading, SOURCE, days, summary};
+use super::{Findings, Reading, SOURCE, summary};
 use crate::bronze::{Bronze, Form};
-use crate::exclusions::Excluded;
+use crate::exclusions::Known;
 use crate::outcome::PipelineError;
-use crate::people::People;
 use crate::ports::Ports;
 use crate::rejected::{self, RejectedRecord};
 use crate::traced_lake::TracedLake;
@@ -74,10 +73,10 @@ pub(super) fn wanted(
 
 /// A row of `gold_copilot_audit_events`, which is one of `silver_audit_events` and the department.
 #[derive(Serialize)]
-pub(super) struct EventRow {
+struct EventRow {
     event_id: String,
     event_at: Timestamp,
-    pub(super) event_on: Date,
+    event_on: Date,
     upn: String,
     user_key: Option<String>,
     operation: String,
@@ -94,13 +93,14 @@ pub(super) struct EventRow {
 }
 
 impl EventRow {
-    fn of(event: AuditEvent, people: &People, by_upn: &HashMap<&str, &str>) -> Self {
+    fn of(event: AuditEvent, named: &Named<'_>) -> Self {
+        let users = &named.known.people.users;
         // An object id outlives every name.
-        let by_key = event.user_key.as_ref().and_then(|key| people.users.get_key_value(key));
+        let by_key = event.user_key.as_ref().and_then(|key| users.get_key_value(key));
         let user_id = by_key
             .map(|(id, _)| id.as_str())
-            .or_else(|| by_upn.get(event.upn.as_str()).copied());
-        let user = user_id.and_then(|id| people.users.get(id));
+            .or_else(|| named.by_upn.get(event.upn.as_str()).copied());
+        let user = user_id.and_then(|id| users.get(id));
         Self {
             event_on: day_of(event.event_at),
             user_id: user_id.map(str::to_owned),
@@ -122,13 +122,33 @@ impl EventRow {
     }
 }
 
-fn is_excluded(head: &Peeked, raw: &RawValue, excluded: &Excluded) -> bool {
-    if excluded.is_empty() {
-        return false;
+/// Who is known, who is excluded, and whose a name is: made once, as there are as many as people.
+pub(super) struct Named<'k> {
+    known: &'k Known,
+    day: Date,
+    by_upn: HashMap<&'k str, &'k str>,
+}
+
+impl<'k> Named<'k> {
+    pub(super) fn of(known: &'k Known, now: Timestamp) -> Self {
+        let day = day_of(now);
+        Self {
+            known,
+            day,
+            by_upn: known.people.by_upn(day),
+        }
     }
-    let is_meant = |name: &str| excluded.has_name(name) || excluded.has_user(name);
-    let named = head.user_id.iter().chain(&head.user_key).any(|name| is_meant(name));
-    named || (decode(raw).is_err() && mentions(raw, &is_meant))
+
+    /// Whether a record is of somebody who is excluded, or cannot be understood and names somebody who is.
+    fn leaves_out(&self, head: &Peeked, raw: &RawValue, is_understood: bool) -> bool {
+        let excluded = &self.known.excluded;
+        if excluded.is_empty() {
+            return false;
+        }
+        let is_meant = |name: &str| excluded.has_name(name) || excluded.has_user(name);
+        let is_named = head.user_id.iter().chain(&head.user_key).any(|name| is_meant(name));
+        is_named || (!is_understood && mentions(raw, &is_meant))
+    }
 }
 
 /// Where records go.
@@ -145,13 +165,13 @@ impl Intake<'_> {
         findings: &mut Findings,
     ) -> Result<(), PipelineError> {
         let Reading {
-            known,
+            named,
             read,
             bronze,
             batch,
         } = reading;
         let Batch { blobs, records } = std::mem::take(batch);
-        self.store_records(records, known, bronze, findings).await?;
+        self.store_records(records, named, bronze, findings).await?;
         for blob in &blobs {
             read.note(blob);
         }
@@ -163,34 +183,36 @@ impl Intake<'_> {
     pub(super) async fn store_records(
         &self,
         records: Vec<(Peeked, Box<RawValue>)>,
-        known: &Known,
+        named: &Named<'_>,
         bronze: &mut Bronze<'_>,
         findings: &mut Findings,
     ) -> Result<(), PipelineError> {
-        let records: Vec<Box<RawValue>> = records
-            .into_iter()
-            .filter(|(head, raw)| !is_excluded(head, raw, &known.excluded))
-            .map(|(_, raw)| raw)
-            .collect();
-        if records.is_empty() {
+        let mut kept: Vec<Box<RawValue>> = Vec::with_capacity(records.len());
+        let mut understood = Vec::with_capacity(records.len());
+        for (head, raw) in records {
+            let event = decode(&raw);
+            if !named.leaves_out(&head, &raw, event.is_ok()) {
+                understood.push(event);
+                kept.push(raw);
+            }
+        }
+        if kept.is_empty() {
             return Ok(());
         }
-        findings.counts.fetched += records.len() as u64;
-        bronze.keep(Form::Json, &lines(&records)).await?;
-        let today = day_of(self.ports.clock.now());
-        let by_upn = known.people.by_upn(today);
+        findings.counts.fetched += kept.len() as u64;
+        bronze.keep(Form::Json, &lines(&kept)).await?;
         let mut rejected = Vec::new();
         // The same event comes in several blobs.
-        let mut rows: HashMap<(Date, String), EventRow> = HashMap::with_capacity(records.len());
-        for raw in records {
-            match decode(&raw) {
+        let mut rows: HashMap<(Date, String), EventRow> = HashMap::with_capacity(kept.len());
+        for (raw, event) in kept.into_iter().zip(understood) {
+            match event {
                 Ok(event) => {
-                    let row = EventRow::of(event, &known.people, &by_upn);
+                    let row = EventRow::of(event, named);
                     rows.entry((row.event_on, row.event_id.clone())).or_insert(row);
                 }
                 Err(fault) => rejected.push(RejectedRecord::new(
                     SOURCE,
-                    today,
+                    named.day,
                     fault.rule,
                     fault.reason,
                     raw.get().to_owned(),
@@ -202,7 +224,7 @@ impl Intake<'_> {
         let rows: Vec<EventRow> = rows.into_values().collect();
         findings.newest_event = findings.newest_event.max(rows.iter().map(|row| row.event_at).max());
         // Whatever happens from here on, these days are counted anew.
-        summary::remember(self.ports.files, days(&rows)).await?;
+        summary::remember(self.ports.files, rows.iter().map(|row| row.event_on).collect()).await?;
         let written = self.lake.insert(&SILVER_AUDIT_EVENTS, &rows).await?;
         self.lake.insert(&GOLD_AUDIT_EVENTS, &rows).await?;
         findings.counts.stored += written.inserted;

@@ -9,10 +9,7 @@ mod checks;
 mod intake;
 mod summary;
 
-use std::collections::BTreeSet;
-
 use futures::{StreamExt, stream};
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use uptake_domain::calendar::{Window, day_of, to_seconds};
 use uptake_domain::catalogue::{CHECKS_FAILED, CONTENT_LOST, MetricSpec};
@@ -26,7 +23,7 @@ use uptake_upstream::microsoft::activity::{ActivityFeed, ContentBlob, LONGEST_WI
 use crate::bronze::Bronze;
 use crate::config::AuditEventsConfig;
 use crate::dry_run::{self, ReadOnly};
-use crate::exclusions::{Excluded, Exclusions};
+use crate::exclusions::{Exclusions, Known};
 use crate::identity_state;
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::people::People;
@@ -37,7 +34,7 @@ use crate::trigger::{Invocation, Trigger};
 use crate::watermark;
 pub use backfill::backfill;
 use blobs::ReadBlobs;
-use intake::{Batch, Intake};
+use intake::{Batch, Intake, Named};
 
 /// The name of the function.
 pub const FUNCTION: &str = "audit-events";
@@ -104,27 +101,17 @@ async fn known(
     invocation: &Invocation,
 ) -> Result<Known, PipelineError> {
     let list = exclusions.read(ports, invocation.deadline).await?;
-    let people = People::read(lake.tables()).await?;
-    Ok(Known {
-        excluded: Excluded::among(&people, list),
-        people,
-    })
+    Ok(Known::of(People::read(lake.tables()).await?, list))
 }
 
 /// What a poll carries along.
 struct Reading<'a> {
-    known: Known,
+    named: Named<'a>,
     /// What was read before.
     read: ReadBlobs,
     bronze: Bronze<'a>,
     /// What is read and not stored yet.
     batch: Batch,
-}
-
-/// Who is known, and who of them is excluded.
-struct Known {
-    people: People,
-    excluded: Excluded,
 }
 
 /// What a collection has to tell besides what it stored.
@@ -278,10 +265,10 @@ impl Collection<'_> {
     async fn poll(&self, window: Window, findings: &mut Findings) -> Result<bool, PipelineError> {
         let known = known(self.exclusions, &self.intake.lake, self.ports, self.invocation).await?;
         let mut reading = Reading {
+            named: Named::of(&known, self.ports.clock.now()),
             read: ReadBlobs::load(self.ports.files, window).await?,
             bronze: Bronze::new(self.ports.files, SOURCE, day_of(window.to), &self.invocation.id),
             batch: Batch::default(),
-            known,
         };
         let mut from = window.from;
         while from < window.to {
@@ -294,6 +281,7 @@ impl Collection<'_> {
         self.intake.take_in(&mut reading, findings).await?;
         // Everybody's names make room for everybody's counts.
         drop(reading);
+        drop(known);
         summary::bring_up_to_date(&self.intake.lake, self.ports.files, findings).await?;
         Ok(from >= window.to && findings.unread == 0)
     }
@@ -368,9 +356,4 @@ impl Collection<'_> {
             }
         }
     }
-}
-
-/// The days that events of a batch lie in.
-fn days<'r>(rows: impl IntoIterator<Item = &'r intake::EventRow>) -> BTreeSet<Date> {
-    rows.into_iter().map(|row| row.event_on).collect()
 }

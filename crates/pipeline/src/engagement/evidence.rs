@@ -10,50 +10,11 @@ use uptake_lake::{Filter, Lake};
 
 use super::Changed;
 use super::exclusion::Blocked;
-use super::presence::{PresenceOf, date};
+use super::presence::PresenceOf;
 use super::subjects::Subjects;
 use crate::outcome::PipelineError;
 use crate::people::People;
-
-/// Dates in a report's row, in the order of [`COLUMNS`].
-#[derive(Deserialize)]
-struct Snapshot {
-    user_id: Option<String>,
-    upn: String,
-    report_refresh_on: i32,
-    last_activity_on: Option<i32>,
-    teams_on: Option<i32>,
-    word_on: Option<i32>,
-    excel_on: Option<i32>,
-    powerpoint_on: Option<i32>,
-    outlook_on: Option<i32>,
-    onenote_on: Option<i32>,
-    loop_on: Option<i32>,
-    chat_on: Option<i32>,
-    chat_work_on: Option<i32>,
-    chat_web_on: Option<i32>,
-    agent_on: Option<i32>,
-    edge_on: Option<i32>,
-}
-
-const COLUMNS: [&str; 16] = [
-    "user_id",
-    "upn",
-    "report_refresh_on",
-    "last_activity_on",
-    "teams_on",
-    "word_on",
-    "excel_on",
-    "powerpoint_on",
-    "outlook_on",
-    "onenote_on",
-    "loop_on",
-    "chat_on",
-    "chat_work_on",
-    "chat_web_on",
-    "agent_on",
-    "edge_on",
-];
+use crate::usage_rows::{UsageDates, date};
 
 /// An event, as far as it matters here.
 #[derive(Deserialize)]
@@ -98,43 +59,24 @@ impl<'p> Evidence<'p> {
         for refresh_on in &changed.usage {
             let by_upn = people.by_upn(*refresh_on);
             let of_day = Filter::Equals("report_refresh_on", refresh_on.to_string());
-            let take = |rows: Vec<Snapshot>| {
+            let take = |rows: Vec<UsageDates>| {
                 for row in rows {
-                    let known = match &row.user_id {
-                        Some(id) => people.users.get_key_value(id).map(|(id, _)| id.as_str()),
-                        None => by_upn.get(row.upn.as_str()).copied(),
-                    };
                     // Reports list licensed people; who is not in the directory cannot be followed.
-                    if let Some(user_id) = known {
+                    if let Some(user_id) = people.named(&by_upn, row.user_id.as_deref(), &row.upn) {
                         evidence.take(user_id, &row, blocked);
                     }
                 }
             };
-            silver.scan(&SILVER_COPILOT_USAGE, &COLUMNS, &of_day, take).await?;
+            silver
+                .scan(&SILVER_COPILOT_USAGE, &UsageDates::COLUMNS, &of_day, take)
+                .await?;
         }
         Ok(evidence)
     }
 
-    fn take(&mut self, user_id: &'p str, row: &Snapshot, blocked: &Blocked) {
-        let apps = [
-            row.teams_on,
-            row.word_on,
-            row.excel_on,
-            row.powerpoint_on,
-            row.outlook_on,
-            row.onenote_on,
-            row.loop_on,
-            row.chat_on,
-        ];
-        let elsewhere = [
-            row.last_activity_on,
-            row.chat_work_on,
-            row.chat_web_on,
-            row.agent_on,
-            row.edge_on,
-        ];
-        let of_apps = (0..).zip(apps).map(|(place, on)| (ANY | 1 << place, on));
-        for (uses, on) in of_apps.chain(elsewhere.map(|on| (ANY, on))) {
+    fn take(&mut self, user_id: &'p str, row: &UsageDates, blocked: &Blocked) {
+        let of_apps = (0..).zip(row.apps()).map(|(place, on)| (ANY | 1 << place, on));
+        for (uses, on) in of_apps.chain(row.elsewhere().map(|on| (ANY, on))) {
             let Some(day) = on.and_then(date) else { continue };
             // A report cannot know of days after its own.
             if on <= Some(row.report_refresh_on) && !blocked.user_on(user_id, day) {
@@ -175,13 +117,10 @@ impl<'p> Evidence<'p> {
         let names = &mut self.agent_names;
         let count = |events: Vec<Event>| {
             for event in events {
-                let user_id = event
-                    .user_id
-                    .as_deref()
-                    .or_else(|| by_upn.get(event.upn.as_str()).copied());
-                let subject = match user_id.and_then(|user_id| subjects.of_user(user_id).zip(Some(user_id))) {
-                    Some((_, user_id)) if blocked.user_on(user_id, day) => continue,
-                    Some((subject, _)) => subject.to_owned(),
+                let known = people.named(&by_upn, event.user_id.as_deref(), &event.upn);
+                let subject = match known.and_then(|user_id| Some((user_id, subjects.of_user(user_id)?))) {
+                    Some((user_id, _)) if blocked.user_on(user_id, day) => continue,
+                    Some((_, subject)) => subject.to_owned(),
                     None if blocked.name(&event.upn) => continue,
                     None => strangers
                         .entry(event.upn)

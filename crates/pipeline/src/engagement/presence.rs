@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use jiff::ToSpan;
 use jiff::civil::Date;
-use jiff::tz::Offset;
-use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use uptake_domain::engagement::Presence;
 use uptake_domain::tables::SILVER_M365_ACTIVITY;
@@ -14,6 +13,7 @@ use super::DAYS_OF_AN_ACTIVITY_REPORT;
 use crate::m365_usage::ACTIVITY_OF_SEVEN_DAYS;
 use crate::outcome::PipelineError;
 use crate::people::People;
+use crate::usage_rows::date;
 
 const COLUMNS: [&str; 8] = [
     "user_id",
@@ -65,10 +65,7 @@ impl<'p> PresenceOf<'p> {
         let window = Filter::DatesBetween("report_refresh_on", *first, until);
         let take = |rows: Vec<Row>| {
             for row in rows {
-                let known = match &row.user_id {
-                    Some(id) => people.users.get_key_value(id).map(|(id, _)| id.as_str()),
-                    None => by_upn.get(row.upn.as_str()).copied(),
-                };
+                let known = people.named(&by_upn, row.user_id.as_deref(), &row.upn);
                 let Some((user_id, refresh_on)) = known.zip(date(row.report_refresh_on)) else {
                     continue;
                 };
@@ -120,10 +117,4 @@ impl<'p> PresenceOf<'p> {
 /// Whether a report up to a date is asked about a day.
 fn is_about(refresh_on: Date, day: Date) -> bool {
     (0..DAYS_OF_AN_ACTIVITY_REPORT).contains(&(refresh_on - day).get_days())
-}
-
-/// The date so many days after 1970 began.
-pub(super) fn date(days: i32) -> Option<Date> {
-    let instant = Timestamp::from_second(i64::from(days) * 86_400).ok()?;
-    Some(Offset::UTC.to_datetime(instant).date())
 }

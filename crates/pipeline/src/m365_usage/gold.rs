@@ -11,7 +11,8 @@ use uptake_domain::tables::{GOLD_COPILOT_USAGE, GOLD_LICENSE_SUMMARY, SILVER_COP
 use uptake_domain::usage_score::{is_in_window, is_new_assignment};
 use uptake_lake::{Columns, Filter, Lake};
 
-use super::{Collection, Findings, Known};
+use super::{Collection, Findings};
+use crate::exclusions::Known;
 use crate::outcome::PipelineError;
 use crate::people::People;
 use crate::ports::Files;

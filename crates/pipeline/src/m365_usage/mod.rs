@@ -21,7 +21,7 @@ use uptake_upstream::microsoft::Graph;
 
 use crate::config::M365UsageConfig;
 use crate::dry_run::{self, ReadOnly};
-use crate::exclusions::{Excluded, Exclusions};
+use crate::exclusions::{Exclusions, Known};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::people::People;
 use crate::ports::Ports;
@@ -33,7 +33,7 @@ use crate::watermark;
 pub(crate) use day_record::{DayRecord, first as first_day, read as read_day};
 pub(crate) use gold::told_days;
 pub(crate) use left_out::without_excluded;
-pub(crate) use reports::{ACTIVITY_OF_SEVEN_DAYS, report_age};
+pub(crate) use reports::{ACTIVITY_OF_SEVEN_DAYS, REPORT_SOURCES, report_age};
 
 /// The name of the function.
 pub const FUNCTION: &str = "m365-usage";
@@ -137,12 +137,6 @@ impl Findings {
     }
 }
 
-/// Who is known, and who of them is excluded.
-struct Known {
-    people: People,
-    excluded: Excluded,
-}
-
 impl Collection<'_> {
     async fn run(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
         let past_due = telemetry::note_past_due(FUNCTION, trigger, self.ports.clock);
@@ -209,10 +203,7 @@ impl Collection<'_> {
             }
             self.summarise_licenses(&people, findings).await?;
         }
-        let known = Known {
-            excluded: Excluded::among(&people, exclusions),
-            people,
-        };
+        let known = Known::of(people, exclusions);
         let changed = self.read_usage(&mut record, &known, findings).await?;
         self.read_activity(&mut record, &known, findings).await?;
         rejected::store(&self.lake, &mut findings.rejected).await?;

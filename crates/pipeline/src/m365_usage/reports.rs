@@ -14,26 +14,32 @@ use uptake_upstream::error::ApiError;
 use uptake_upstream::microsoft::reports::{ActivityOf, ActivityReport, Period, Report, ReportForm, UsageReport};
 
 use super::left_out::without_excluded;
-use super::{Collection, DayRecord, Findings, Known};
+use super::{Collection, DayRecord, Findings};
 use crate::bronze::{Bronze, Form};
-use crate::exclusions::Excluded;
+use crate::exclusions::{Excluded, Known};
 use crate::outcome::PipelineError;
 use crate::people::People;
 use crate::rejected::RejectedRecord;
 use crate::usage_rows::UsageRow;
 
-/// What each report's bytes and rejected rows are kept under.
+const USAGE_7_DAYS: &str = "m365_copilot_usage_d7";
+const USAGE_28_DAYS: &str = "m365_copilot_usage_d28";
+const ACTIVE_USERS_DAY: &str = "m365_active_users_day";
+const ACTIVE_USERS_7_DAYS: &str = "m365_active_users_d7";
+/// What the bytes and rejected rows of reports are kept under.
+pub(crate) const REPORT_SOURCES: [&str; 4] = [USAGE_7_DAYS, USAGE_28_DAYS, ACTIVE_USERS_DAY, ACTIVE_USERS_7_DAYS];
+
 fn usage_source(period: Period) -> &'static str {
     match period {
-        Period::D7 => "m365_copilot_usage_d7",
-        Period::D28 => "m365_copilot_usage_d28",
+        Period::D7 => USAGE_7_DAYS,
+        Period::D28 => USAGE_28_DAYS,
     }
 }
 
 fn activity_source(which: ActivityOf) -> &'static str {
     match which {
-        ActivityOf::Day(_) => "m365_active_users_day",
-        ActivityOf::LastSevenDays => "m365_active_users_d7",
+        ActivityOf::Day(_) => ACTIVE_USERS_DAY,
+        ActivityOf::LastSevenDays => ACTIVE_USERS_7_DAYS,
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::ToSpan;
 use jiff::civil::Date;
-use jiff::tz::Offset;
-use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use uptake_domain::tables::{GOLD_AUDIT_SUMMARY, SILVER_COPILOT_USAGE};
 use uptake_domain::usage_score::{ScoreInputs, SeenUse, WINDOW_DAYS};
@@ -13,48 +12,7 @@ use uptake_lake::{Filter, Lake};
 use crate::m365_usage::{FRESH_FOR, report_age};
 use crate::outcome::PipelineError;
 use crate::people::People;
-
-/// The dates of a snapshot's row, as days since 1970: millions of them are read.
-#[derive(Deserialize)]
-struct Snapshot {
-    user_id: Option<String>,
-    upn: String,
-    report_refresh_on: i32,
-    last_activity_on: Option<i32>,
-    teams_on: Option<i32>,
-    word_on: Option<i32>,
-    excel_on: Option<i32>,
-    powerpoint_on: Option<i32>,
-    outlook_on: Option<i32>,
-    onenote_on: Option<i32>,
-    loop_on: Option<i32>,
-    chat_on: Option<i32>,
-    chat_work_on: Option<i32>,
-    chat_web_on: Option<i32>,
-    agent_on: Option<i32>,
-    edge_on: Option<i32>,
-    active_days_reported: Option<u16>,
-}
-
-const COLUMNS: [&str; 17] = [
-    "user_id",
-    "upn",
-    "report_refresh_on",
-    "last_activity_on",
-    "teams_on",
-    "word_on",
-    "excel_on",
-    "powerpoint_on",
-    "outlook_on",
-    "onenote_on",
-    "loop_on",
-    "chat_on",
-    "chat_work_on",
-    "chat_web_on",
-    "agent_on",
-    "edge_on",
-    "active_days_reported",
-];
+use crate::usage_rows::{UsageDates, date};
 
 /// A day on which the audit log saw somebody.
 #[derive(Deserialize)]
@@ -109,23 +67,25 @@ impl<'p> Inputs<'p> {
         let from = oldest.saturating_sub((WINDOW_DAYS - 1).days());
         let to = in_gold.last().copied().unwrap_or(newest);
         let by_upn = people.by_upn(newest);
-        let known = |user_id: Option<&str>, upn: &str| match user_id {
-            Some(id) => people.users.get_key_value(id).map(|(id, _)| id.as_str()),
-            None => by_upn.get(upn).copied(),
-        };
+        let known = |user_id: Option<&str>, upn: &str| people.named(&by_upn, user_id, upn);
         let window = Filter::DatesBetween("report_refresh_on", from, to);
         let mut outside = None;
-        lake.scan(&SILVER_COPILOT_USAGE, &COLUMNS, &window, |rows: Vec<Snapshot>| {
-            for row in rows {
-                let Some(refresh_on) = date(row.report_refresh_on).filter(|on| in_gold.contains(on)) else {
-                    outside = Some(row.report_refresh_on);
-                    continue;
-                };
-                if let Some(user_id) = known(row.user_id.as_deref(), &row.upn) {
-                    inputs.take(user_id, refresh_on, &row, &needed);
+        lake.scan(
+            &SILVER_COPILOT_USAGE,
+            &UsageDates::COLUMNS,
+            &window,
+            |rows: Vec<UsageDates>| {
+                for row in rows {
+                    let Some(refresh_on) = date(row.report_refresh_on).filter(|on| in_gold.contains(on)) else {
+                        outside = Some(row.report_refresh_on);
+                        continue;
+                    };
+                    if let Some(user_id) = known(row.user_id.as_deref(), &row.upn) {
+                        inputs.take(user_id, refresh_on, &row, &needed);
+                    }
                 }
-            }
-        })
+            },
+        )
         .await?;
         let window = Filter::DatesBetween("day", from, newest);
         let columns = ["user_id", "upn", "day"];
@@ -143,26 +103,10 @@ impl<'p> Inputs<'p> {
         Ok(inputs)
     }
 
-    fn take(&mut self, user_id: &'p str, refresh_on: Date, row: &Snapshot, needed: &BTreeSet<Date>) {
+    fn take(&mut self, user_id: &'p str, refresh_on: Date, row: &UsageDates, needed: &BTreeSet<Date>) {
         let known = self.person(user_id);
-        let apps = [
-            row.teams_on,
-            row.word_on,
-            row.excel_on,
-            row.powerpoint_on,
-            row.outlook_on,
-            row.onenote_on,
-            row.loop_on,
-            row.chat_on,
-        ];
-        known.seen.see_apps(apps.map(|days| days.and_then(date)));
-        for days in [
-            row.last_activity_on,
-            row.chat_work_on,
-            row.chat_web_on,
-            row.agent_on,
-            row.edge_on,
-        ] {
+        known.seen.see_apps(row.apps().map(|days| days.and_then(date)));
+        for days in row.elsewhere() {
             if let Some(day) = days.and_then(date) {
                 known.seen.see(day);
             }
@@ -194,10 +138,4 @@ impl<'p> Inputs<'p> {
             None => SeenUse::until(self.newest).inputs(as_of_on, None),
         }
     }
-}
-
-/// The date so many days after 1970 began. By way of the instant, as adding to a date takes several times as long.
-fn date(days: i32) -> Option<Date> {
-    let instant = Timestamp::from_second(i64::from(days) * 86_400).ok()?;
-    Some(Offset::UTC.to_datetime(instant).date())
 }
