@@ -64,6 +64,35 @@ impl ExclusionList {
     }
 }
 
+/// Whether a text names somebody. It is asked about in lower case as a whole, and so is each part of it that looks like a
+/// mail address: a name within a longer one is somebody else's.
+pub fn text_mentions(text: &str, is_meant: &dyn Fn(&str) -> bool) -> bool {
+    let text = text.trim().to_lowercase();
+    if is_meant(&text) {
+        return true;
+    }
+    // In addresses of documents, and in JSON within JSON.
+    let text = text.replace("%40", "@").replace("\\u0040", "@");
+    if addresses_mention(&text, is_meant) {
+        return true;
+    }
+    // A line's end that JSON within JSON spells out would pass for the first letter of the name after it.
+    let without_ends = text.replace("\\n", " ").replace("\\r", " ").replace("\\t", " ");
+    without_ends != text && addresses_mention(&without_ends, is_meant)
+}
+
+fn addresses_mention(text: &str, is_meant: &dyn Fn(&str) -> bool) -> bool {
+    text.split(|sign: char| !(sign.is_alphanumeric() || "@.!#$%&'*+-/=?^_`{}~".contains(sign)))
+        .filter(|part| part.contains('@'))
+        // What may stand in an address may also stand around it: in a path, a query or a quotation.
+        .any(|part| {
+            let plain = part
+                .split(['/', '=', '?', '&', '%', '{', '}'])
+                .map(|part| part.trim_matches(['\'', '.', '`', '*']));
+            is_meant(part) || plain.filter(|part| part.contains('@')).any(is_meant)
+        })
+}
+
 fn normal(name: &str) -> String {
     name.trim().to_lowercase()
 }
@@ -91,6 +120,32 @@ mod tests {
         let others = ExclusionList::of(["b@contoso.example".to_owned()]).unwrap();
         assert!(!others.means(&person));
         assert!(!ExclusionList::default().means(&person));
+    }
+
+    #[test]
+    fn a_text_names_whoever_stands_in_it_whole() {
+        let is_meant = |name: &str| name == "ann@contoso.example";
+        for text in [
+            " ANN@contoso.example",
+            "2026-11-01,Ann@Contoso.example,Retail",
+            "mail to <ann@contoso.example>.",
+            "https://contoso.example/Ann%40contoso.example/notes?by='ann@contoso.example'",
+            r#"{"half": "\"ann\u0040contoso.example\""#,
+            r#"{"half": "first line\nann@contoso.example\r\nthird""#,
+        ] {
+            assert!(text_mentions(text, &is_meant), "{text}");
+        }
+        for text in [
+            "joann@contoso.example",
+            "jo.ann@contoso.example",
+            "jo-ann@contoso.example,ann@contoso.example.org",
+            "ann@contoso.examples",
+            r#"{"half": "first line\njoann@contoso.example""#,
+            "ann at contoso.example",
+            "",
+        ] {
+            assert!(!text_mentions(text, &is_meant), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use uptake_domain::exclusions::ExclusionList;
+use uptake_domain::exclusions::{ExclusionList, text_mentions};
 use uptake_lake::Lake;
 use uptake_upstream::clock::Deadline;
 use uptake_upstream::http::CallRecord;
@@ -196,8 +196,7 @@ impl Excluded {
 
     /// Whether bytes that cannot be read hold such a name somewhere.
     pub(crate) fn is_named_in(&self, bytes: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(bytes).to_lowercase();
-        self.names.iter().any(|name| text.contains(name.as_str()))
+        text_mentions(&String::from_utf8_lossy(bytes), &|name| self.has_name(name))
     }
 
     /// Every name of theirs.

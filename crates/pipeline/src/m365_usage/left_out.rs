@@ -122,6 +122,8 @@ mod tests {
             "no header that we know\nin@x.example\n"
         );
         assert_eq!(kept("{\"half\": [\"out@x.example\"", Form::Json), "");
+        let of_somebody_else = "no header that we know\nlogout@x.example\nout@x.example.org\n";
+        assert_eq!(kept(of_somebody_else, Form::Csv), of_somebody_else);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uptake_domain::audit_event::{AuditEvent, app_of};
+use uptake_domain::exclusions::text_mentions;
 
 use crate::microsoft::utc;
 
@@ -282,22 +283,4 @@ fn value_mentions(value: &Value, is_meant: &dyn Fn(&str) -> bool) -> bool {
             .any(|(name, value)| text_mentions(name, is_meant) || value_mentions(value, is_meant)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-fn text_mentions(text: &str, is_meant: &dyn Fn(&str) -> bool) -> bool {
-    let text = text.trim().to_lowercase();
-    if is_meant(&text) {
-        return true;
-    }
-    // In addresses of documents, and in JSON within JSON.
-    let text = text.replace("%40", "@").replace("\\u0040", "@");
-    text.split(|sign: char| !(sign.is_alphanumeric() || "@.!#$%&'*+-/=?^_`{}~".contains(sign)))
-        .filter(|part| part.contains('@'))
-        // What may stand in an address may also stand around it: in a path, a query or a quotation.
-        .any(|part| {
-            let plain = part
-                .split(['/', '=', '?', '&', '%', '{', '}'])
-                .map(|part| part.trim_matches(['\'', '.', '`', '*']));
-            is_meant(part) || plain.filter(|part| part.contains('@')).any(is_meant)
-        })
 }
