@@ -2,6 +2,7 @@
 //! order, the delays and the interruptions it came with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::civil::{Date, Weekday};
@@ -10,14 +11,16 @@ use serde::Deserialize;
 use uptake_domain::calendar::week_of;
 use uptake_domain::copilot_usage::App;
 use uptake_domain::tables::{
-    GOLD_AGENT_TOTALS, GOLD_COPILOT_USAGE, GOLD_ENGAGEMENT_DAILY, GOLD_ENGAGEMENT_TOTALS, SILVER_M365_ACTIVITY, Table,
+    GOLD_AGENT_TOTALS, GOLD_COPILOT_USAGE, GOLD_ENGAGEMENT_CLOSINGS, GOLD_ENGAGEMENT_DAILY, GOLD_ENGAGEMENT_TOTALS,
+    SILVER_M365_ACTIVITY, Table,
 };
 use uptake_lake::Filter;
 use uptake_pipeline::outcome::Status;
+use uptake_pipeline::ports::Progress;
 
 use crate::audit::{Event, FEED_FAULTS, at, check_events};
 use crate::licenses::{Notebook, rows_of_everybody, served_reports};
-use crate::tenant::{FIRST_DAY, Tenant};
+use crate::tenant::{FIRST_DAY, Tenant, replacing};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(crate) struct LedgerRow {
@@ -54,15 +57,18 @@ struct AgentRow {
     subjects: u64,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct Seen {
-    user_id: Option<String>,
+/// An active-user report that was taken in: up to which day, and of what kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct ReportTaken {
     report_refresh_on: Date,
-    exchange_on: Option<Date>,
-    onedrive_on: Option<Date>,
-    sharepoint_on: Option<Date>,
-    teams_on: Option<Date>,
     report_kind: String,
+}
+
+/// What such a report said when it was served: when everybody was last seen, in whatever workload, by id.
+struct ReportServed {
+    refresh_on: Date,
+    is_of_the_day: bool,
+    seen: BTreeMap<String, BTreeSet<Date>>,
 }
 
 impl Tenant {
@@ -82,6 +88,8 @@ struct Account {
     active: BTreeSet<(Date, String)>,
     /// By day and subject: what the day was.
     states: BTreeMap<(Date, String), &'static str>,
+    /// The first day that a usage report told of.
+    told_from: Date,
 }
 
 /// First names of everybody, and whose they are.
@@ -106,6 +114,7 @@ async fn account(tenant: &Tenant, notebook: &Notebook, events: &[Event], last: D
         used: BTreeMap::new(),
         active: BTreeSet::new(),
         states: BTreeMap::new(),
+        told_from: *notebook.in_gold.keys().next().unwrap(),
     };
     let named: BTreeMap<String, &String> = notebook
         .directory
@@ -152,49 +161,63 @@ async fn account(tenant: &Tenant, notebook: &Notebook, events: &[Event], last: D
     for key in account.used.keys().chain(&account.active) {
         account.states.insert(key.clone(), "active");
     }
-    let seen: Vec<Seen> = tenant.read(&SILVER_M365_ACTIVITY).await;
+    let reports = reports_of_activity(tenant, &named).await;
     for id in &everybody {
         let held = notebook.held_days(id);
-        let own: Vec<&Seen> = seen.iter().filter(|row| row.user_id.as_ref() == Some(id)).collect();
         for day in held
             .into_iter()
             .filter(|day| *day <= last && notebook.in_gold.contains_key(day))
         {
             let key = (day, subjects[id].clone());
             let states = &mut account.states;
-            states.entry(key).or_insert_with(|| presence(&seen, &own, day, last));
+            states.entry(key).or_insert_with(|| presence(&reports, id, day, last));
         }
     }
     account
 }
 
-/// What a day without use was.
-fn presence(seen: &[Seen], own: &[&Seen], day: Date, last: Date) -> &'static str {
-    let is_about = |row: &Seen| (0..7).contains(&(row.report_refresh_on - day).get_days());
-    let dates = |row: &Seen| [row.exchange_on, row.onedrive_on, row.sharepoint_on, row.teams_on];
-    if own.iter().any(|row| is_about(row) && dates(row).contains(&Some(day))) {
+/// The active-user reports that were taken in, with what the simulator knows to have served.
+async fn reports_of_activity(tenant: &Tenant, named: &BTreeMap<String, &String>) -> Vec<ReportServed> {
+    let taken: BTreeSet<ReportTaken> = tenant.read(&SILVER_M365_ACTIVITY).await.into_iter().collect();
+    let served = |report: ReportTaken| {
+        let is_of_the_day = report.report_kind == "day";
+        let mut seen: BTreeMap<String, BTreeSet<Date>> = BTreeMap::new();
+        for line in tenant.simulator.workloads(report.report_refresh_on) {
+            let dates = [line.exchange_on, line.onedrive_on, line.sharepoint_on, line.teams_on];
+            let dates: BTreeSet<Date> = dates.into_iter().flatten().collect();
+            // The report of one day lists those whom it saw on it.
+            let is_listed = !is_of_the_day || dates.contains(&report.report_refresh_on);
+            if let Some(id) = named.get(&line.upn).filter(|_| is_listed) {
+                seen.entry((*id).clone()).or_default().extend(dates);
+            }
+        }
+        ReportServed {
+            refresh_on: report.report_refresh_on,
+            is_of_the_day,
+            seen,
+        }
+    };
+    taken.into_iter().map(served).collect()
+}
+
+/// What a day without use was: whoever was seen on it was there, and so was whoever nobody can tell of for long.
+fn presence(reports: &[ReportServed], id: &String, day: Date, last: Date) -> &'static str {
+    let about = || {
+        reports
+            .iter()
+            .filter(|report| (0..7).contains(&(report.refresh_on - day).get_days()))
+    };
+    if about().any(|report| report.seen.get(id).is_some_and(|dates| dates.contains(&day))) {
         return "inactive";
     }
-    if seen
-        .iter()
-        .any(|row| row.report_refresh_on == day && row.report_kind == "day")
-    {
+    if about().any(|report| report.is_of_the_day && report.refresh_on == day) {
         return "neutral";
     }
-    let weeks: BTreeSet<Date> = seen
-        .iter()
-        .filter(|row| row.report_kind == "last_7_days" && is_about(row))
-        .map(|row| row.report_refresh_on)
-        .collect();
-    let is_away = |week: &Date| {
-        let newest = own
-            .iter()
-            .filter(|row| row.report_refresh_on == *week)
-            .filter_map(|row| dates(row).into_iter().flatten().max())
-            .max();
-        newest.is_none_or(|newest| newest < day)
+    let is_away = |report: &ReportServed| {
+        let newest = report.seen.get(id).and_then(|dates| dates.last());
+        newest.is_none_or(|newest| *newest < day)
     };
-    if weeks.iter().any(is_away) || (last - day).get_days() <= 3 {
+    if about().filter(|report| !report.is_of_the_day).any(is_away) || (last - day).get_days() <= 3 {
         "neutral"
     } else {
         "inactive"
@@ -233,12 +256,21 @@ fn ledger(account: &Account) -> BTreeSet<(String, Date, String, String, u64, Str
 type AppDay<'a> = (Date, &'a str, u64);
 
 /// Totals of one subject in one app within a stretch of days, counted by hand.
-fn total(days: &[AppDay<'_>]) -> (u64, u64, u64, u64, u64, Option<Date>) {
+fn total(days: &[AppDay<'_>], told_from: Date) -> (u64, u64, u64, u64, u64, Option<Date>) {
     let (mut active, mut streak, mut best, mut interactions, mut points) = (0, 0, 0, 0, 0);
-    let mut last = None;
+    let mut last: Option<Date> = None;
     for (day, state, count) in days {
         match *state {
             "active" => {
+                // Of days before the first report nobody knows what they were.
+                let between = last
+                    .unwrap_or(*day)
+                    .series(1.day())
+                    .skip(1)
+                    .take_while(|other| other < day);
+                if between.into_iter().any(|other| other < told_from) {
+                    streak = 0;
+                }
                 active += 1;
                 streak += 1;
                 best = best.max(streak);
@@ -304,7 +336,8 @@ fn totals(account: &Account) -> BTreeSet<TotalRow> {
                 }
             }
             for ((timeframe, start_on), days) in stretches {
-                let (active_days, current_streak, best_streak, interactions, points, last_active_on) = total(&days);
+                let (active_days, current_streak, best_streak, interactions, points, last_active_on) =
+                    total(&days, account.told_from);
                 if active_days > 0 {
                     rows.insert(TotalRow {
                         subject: subject.clone(),
@@ -413,7 +446,40 @@ async fn perhaps_ended<T>(chance: &mut Chance, work: impl Future<Output = T>) ->
     }
 }
 
-/// A quarter of random polls, gaps, ends and repetitions.
+/// How much there was to do in each step.
+#[derive(Debug, Default)]
+struct Steps(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Steps {
+    fn of(&self, step: &str) -> u64 {
+        self.0.lock().unwrap().get(step).copied().unwrap_or_default()
+    }
+}
+
+impl Progress for Steps {
+    fn show(&self, step: &'static str, _done: u64, total: Option<u64>) {
+        self.0.lock().unwrap().insert(step, total.unwrap_or_default());
+    }
+}
+
+/// The last days of months that are over for long enough.
+fn months_over(begun: Date, last: Date) -> Vec<Date> {
+    let first_of_months = begun.first_of_month().series(1.month());
+    first_of_months
+        .map(Date::last_of_month)
+        .take_while(|day| (last - *day).get_days() >= 5)
+        .collect()
+}
+
+/// A webhook that reports the same content over and over: polls that begin while others run.
+async fn storm(tenant: &Tenant, at: jiff::Timestamp) {
+    let polls = (0..4).map(|seconds| Box::pin(tenant.offer_audit(at + SignedDuration::from_secs(seconds))));
+    let outcomes = futures::future::join_all(polls).await;
+    // Who loses the same table to others again and again says so; what it did not store, the next poll does.
+    assert!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
+}
+
+/// A quarter of random polls, storms of them, gaps, ends and repetitions.
 async fn quarter(people: u32, seed: u64, days: usize) {
     let scenario = format!(
         "duplicate_events_percent = 15\nlate_events_percent = 8\nevents_per_blob = 40\nreport_lag_days = [1, 2]\n\
@@ -429,6 +495,9 @@ async fn quarter(people: u32, seed: u64, days: usize) {
         if chance.below(5) != 0 || settles {
             for hour in [4, 16].into_iter().take(1 + usize::from(chance.below(3) == 0)) {
                 until = at(day, hour);
+                if chance.below(9) == 0 {
+                    storm(&tenant, until).await;
+                }
                 while Box::pin(perhaps_ended(&mut chance, tenant.offer_audit(until)))
                     .await
                     .is_none()
@@ -467,13 +536,42 @@ async fn quarter(people: u32, seed: u64, days: usize) {
     tenant.run_engagement(last).await.unwrap();
     let events = check_events(&tenant, until).await;
     check_engagement(&tenant, &notebook, &events, last).await;
-    // A repetition changes nothing, and what is made anew from the beginning is the same.
+    // A repetition changes nothing.
     let outcome = tenant.run_engagement(last).await.unwrap();
     assert_eq!(outcome.counts.stored, 0, "{outcome:?}");
+    // What is made anew from the beginning, with no closing to go on from, is the same.
+    let lake = tenant.engagement_lake();
+    let begun = lake.partition_dates(&GOLD_ENGAGEMENT_DAILY, "day").await.unwrap()[0];
+    let closings = lake
+        .partition_dates(&GOLD_ENGAGEMENT_CLOSINGS, "closed_on")
+        .await
+        .unwrap();
+    assert_eq!(closings, months_over(begun, last), "each month has a closing");
+    for folder in ["engagement", "state/engagement"] {
+        std::fs::remove_dir_all(tenant.folder.path(folder)).unwrap();
+    }
+    tenant.run_engagement(last).await.unwrap();
+    check_engagement(&tenant, &notebook, &events, last).await;
+    // However long ago some apps were used last, a day costs as much as any other.
+    let next = last.tomorrow().unwrap();
+    tenant.simulator.set_today(next);
+    tenant.offer_audit(until.max(at(next, 20))).await.unwrap();
+    tenant.offer_usage(next).await.unwrap();
+    let steps = Steps::default();
+    tenant.derive(&replacing(next), &steps).await.unwrap();
+    assert!((1..=20).contains(&steps.of("days of the ledger")), "{steps:?}");
+    assert!((1..=62).contains(&steps.of("days added up")), "{steps:?}");
     assert!(last >= FIRST_DAY.saturating_add((i64::try_from(days).unwrap() - 4).days()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quarter_of_delays_repeats_and_interruptions_ends_in_the_same_ledger_streaks_and_points() {
     Box::pin(quarter(30, 11, 91)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_schedules_end_in_what_was_served_as_well() {
+    for seed in [3, 7, 19] {
+        Box::pin(quarter(8, seed, 40)).await;
+    }
 }

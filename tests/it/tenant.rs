@@ -17,7 +17,7 @@ use uptake_lake::{Filter, Lake};
 use uptake_pipeline::config::{Environment, Face, MicrosoftConfig};
 use uptake_pipeline::engagement::{Identity, Lakes};
 use uptake_pipeline::outcome::{Outcome, PipelineError};
-use uptake_pipeline::ports::{Files, Ports, Unwatched};
+use uptake_pipeline::ports::{Files, Ports, Progress, Unwatched};
 use uptake_pipeline::trigger::{Invocation, Trigger};
 use uptake_pipeline::{audit_events, engagement, m365_usage, scoring};
 use uptake_simulator::{CLIENT_ID, CLIENT_SECRET, Scenario, Settings, Simulator, TENANT};
@@ -103,11 +103,7 @@ impl Tenant {
 
     /// `m365-usage` as a person would start it who asks for the day.
     pub(crate) async fn run_usage(&self, day: Date) -> Result<Outcome, PipelineError> {
-        let trigger = Trigger {
-            replace: true,
-            ..Trigger::at(evening(day))
-        };
-        self.collect_usage(&trigger).await
+        self.collect_usage(&replacing(day)).await
     }
 
     #[expect(
@@ -150,11 +146,7 @@ impl Tenant {
 
     /// `scoring` as a person would start it who asks for the day.
     pub(crate) async fn run_scoring(&self, day: Date) -> Result<Outcome, PipelineError> {
-        let trigger = Trigger {
-            replace: true,
-            ..Trigger::at(evening(day))
-        };
-        self.score(&trigger).await
+        self.score(&replacing(day)).await
     }
 
     #[expect(
@@ -230,23 +222,19 @@ impl Tenant {
 
     /// `engagement` as the scheduler would start it on a day.
     pub(crate) async fn offer_engagement(&self, day: Date) -> Result<Outcome, PipelineError> {
-        self.derive(&Trigger::at(evening(day))).await
+        self.derive(&Trigger::at(evening(day)), &Unwatched).await
     }
 
     /// `engagement` as a person would start it who asks for the day.
     pub(crate) async fn run_engagement(&self, day: Date) -> Result<Outcome, PipelineError> {
-        let trigger = Trigger {
-            replace: true,
-            ..Trigger::at(evening(day))
-        };
-        self.derive(&trigger).await
+        self.derive(&replacing(day), &Unwatched).await
     }
 
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "a method's path is tied to one lifetime"
     )]
-    pub(crate) async fn derive(&self, trigger: &Trigger) -> Result<Outcome, PipelineError> {
+    pub(crate) async fn derive(&self, trigger: &Trigger, progress: &dyn Progress) -> Result<Outcome, PipelineError> {
         let config = self.config(|environment| environment.engagement());
         let clock = Arc::new(Standing(trigger.scheduled_time));
         let exclusions = config.exclusions.connect(&NoParameters, clock.clone()).await?;
@@ -256,7 +244,10 @@ impl Tenant {
             silver: &silver,
             engagement: &own,
         };
-        let ports = self.ports(&clock);
+        let ports = Ports {
+            progress,
+            ..self.ports(&clock)
+        };
         engagement::derive(lakes, &config, &identity, &exclusions, ports, trigger, &invocation()).await
     }
 
@@ -337,6 +328,14 @@ trait Expose {
 impl Expose for secrecy::SecretString {
     fn expose(&self) -> String {
         secrecy::ExposeSecret::expose_secret(self).to_owned()
+    }
+}
+
+/// The trigger of a person who asks for a day, whether it is done or not.
+pub(crate) fn replacing(day: Date) -> Trigger {
+    Trigger {
+        replace: true,
+        ..Trigger::at(evening(day))
     }
 }
 

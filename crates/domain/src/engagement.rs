@@ -1,5 +1,6 @@
 //! The rules of engagement: what a day counts as, how streaks run, and what earns points.
 
+use jiff::Span;
 use jiff::civil::{Date, Weekday, date};
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +109,14 @@ impl Tally {
     }
 }
 
+/// Whether a streak cannot reach from one day with use to the next one. Reports date use to days long before the first of
+/// them, and of the days between nobody will ever know what they were: no streak is made of guesses. From the first
+/// report on (`told_from`), what days were says how a streak goes on.
+pub fn is_apart(last_active_on: Date, day: Date, told_from: Option<Date>) -> bool {
+    let next = last_active_on.saturating_add(Span::new().days(1));
+    next < day && told_from.is_none_or(|told_from| next < told_from)
+}
+
 /// The state of one app on a day, given the person's: who was there and did not use it has left it idle.
 pub fn state_in_app(is_used: bool, overall: Option<DayState>) -> DayState {
     match overall {
@@ -204,6 +213,27 @@ mod tests {
             (false, None, Neutral),
         ] {
             assert_eq!(state_in_app(is_used, overall), state, "{is_used} {overall:?}");
+        }
+    }
+
+    #[test]
+    fn a_streak_reaches_over_days_that_are_told_of_and_not_over_others() {
+        let day = |of_month: i8| date(2026, 11, of_month);
+        for (last, next, told_from, apart) in [
+            (1, 2, None, false),
+            (1, 3, None, true),
+            (1, 2, Some(9), false),
+            (1, 3, Some(9), true),
+            // One unknown day is enough, wherever the streak goes on.
+            (7, 20, Some(9), true),
+            (8, 20, Some(9), false),
+            (12, 20, Some(9), false),
+        ] {
+            assert_eq!(
+                is_apart(day(last), day(next), told_from.map(day)),
+                apart,
+                "{last} {next} {told_from:?}"
+            );
         }
     }
 

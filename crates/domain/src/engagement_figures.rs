@@ -62,6 +62,9 @@ impl DayFigures {
             }
         }
         let mut streaks: BTreeMap<String, u64> = BTreeMap::new();
+        if !self.streaks.is_empty() {
+            streaks.extend(expected.iter().map(|name| (dimension_value(name), 0)));
+        }
         for (name, count) in &self.streaks {
             *streaks.entry(dimension_value(name)).or_default() += count;
         }
@@ -111,11 +114,11 @@ mod tests {
             data.iter().find(is_it).map(|datum| datum.reading.clone())
         };
         let reading = |value| Some(Reading::Value(value));
-        assert_eq!(data.len(), 3 * 3 + 2);
+        assert_eq!(data.len(), 3 * 3 + 3);
         assert_eq!(value("ActiveSubjects", None), reading(9.0));
         assert_eq!(value("ActiveSubjects", Some("teams")), reading(0.0));
         assert_eq!(value("Interactions", Some("word")), reading(70.0));
         assert_eq!(value("StreaksOf5Days", Some("word")), reading(5.0));
-        assert_eq!(value("StreaksOf5Days", Some("teams")), None);
+        assert_eq!(value("StreaksOf5Days", Some("teams")), reading(0.0));
     }
 }

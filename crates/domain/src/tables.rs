@@ -707,7 +707,7 @@ pub static GOLD_ENGAGEMENT_TOTALS: Table = Table {
         column(
             "current_streak",
             Kind::Integer,
-            "Active days since the last inactive one within the stretch.",
+            "Active days since the last inactive one within the stretch, or since a day before the first report of which nothing is known.",
         ),
         column("best_streak", Kind::Integer, "The longest such streak within it."),
         column(
@@ -746,7 +746,7 @@ pub static GOLD_ENGAGEMENT_CLOSINGS: Table = Table {
         column(
             "current_streak",
             Kind::Integer,
-            "Active days since the last inactive one.",
+            "Active days since the last inactive one, or since a day before the first report of which nothing is known.",
         ),
         column("best_streak", Kind::Integer, "The longest streak."),
         column("interactions", Kind::Integer, "Interactions."),

@@ -64,7 +64,7 @@ fn is_same(stored: &[LedgerRow], rows: &[LedgerRow]) -> bool {
 }
 
 impl Derivation<'_> {
-    /// Brings every day up to date that may have changed; tells the first of them.
+    /// Brings every day up to date that may have changed; tells the first one that did.
     pub(super) async fn update_days(
         &self,
         grounds: &Grounds<'_>,
@@ -76,16 +76,20 @@ impl Derivation<'_> {
         days.extend(evidence.days());
         let users = grounds.subjects.users();
         let ledger = self.lake.snapshot(&GOLD_ENGAGEMENT_DAILY).await?;
+        let mut first = None;
         for (done, day) in (1..).zip(&days) {
-            self.update_day(*day, &ledger, grounds, evidence, &users, findings)
+            let is_changed = self
+                .update_day(*day, &ledger, grounds, evidence, &users, findings)
                 .await?;
+            first = first.or(is_changed.then_some(*day));
             self.ports
                 .progress
                 .show("days of the ledger", done, Some(days.len() as u64));
         }
-        Ok(days.first().copied())
+        Ok(first)
     }
 
+    /// Brings a day up to date; tells whether it was not.
     async fn update_day(
         &self,
         day: Date,
@@ -94,7 +98,7 @@ impl Derivation<'_> {
         evidence: &mut Evidence<'_>,
         users: &HashMap<&str, &str>,
         findings: &mut Findings,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<bool, PipelineError> {
         let Grounds {
             changed,
             told,
@@ -168,8 +172,9 @@ impl Derivation<'_> {
             rows.extend(self.rows_of(&subject, day, subject_day));
         }
         if is_same(&stored, &rows) {
-            return Ok(());
+            return Ok(false);
         }
+        self.owe_totals_from(day).await?;
         self.admit().await?;
         let of_day = Filter::Equals("day", day.to_string());
         let written = self
@@ -177,7 +182,7 @@ impl Derivation<'_> {
             .replace(&GOLD_ENGAGEMENT_DAILY, &of_day, rows, &self.stamp)
             .await?;
         findings.counts.stored += written.inserted + written.updated;
-        Ok(())
+        Ok(true)
     }
 
     fn rows_of(&self, subject: &str, day: Date, subject_day: SubjectDay) -> Vec<LedgerRow> {

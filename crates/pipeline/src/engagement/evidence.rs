@@ -33,6 +33,13 @@ const ANY: Uses = 1 << App::ALL.len();
 /// Interactions by app and agent; an empty agent is none.
 pub(super) type Interactions = BTreeMap<(String, String), u64>;
 
+/// Days for which use is taken in with every report that tells of it. What is older is taken in once: most reports repeat
+/// most of it, and each day would be looked at again every day.
+const RECENT_DAYS: i32 = 7;
+
+/// A user, the place of a date in a row, and the date.
+type Told<'p> = (&'p str, u8, i32);
+
 /// What changed inputs tell.
 pub(super) struct Evidence<'p> {
     /// Use that reports date to a day, by user.
@@ -41,6 +48,35 @@ pub(super) struct Evidence<'p> {
     pub(super) presence: PresenceOf<'p>,
     /// What agents are called.
     pub(super) agent_names: BTreeMap<String, String>,
+}
+
+/// The dates of a row with their places: the apps in order, then use elsewhere.
+fn dates(row: &UsageDates) -> impl Iterator<Item = (u8, i32)> {
+    let dates = row.apps().into_iter().chain(row.elsewhere());
+    (0..).zip(dates).filter_map(|(place, on)| Some((place, on?)))
+}
+
+/// What a report that was taken in already tells of days that are not recent.
+async fn older_dates<'p>(
+    silver: &Lake,
+    people: &'p People,
+    refresh_on: Date,
+) -> Result<HashSet<Told<'p>>, PipelineError> {
+    let mut older = HashSet::new();
+    let by_upn = people.by_upn(refresh_on);
+    let of_day = Filter::Equals("report_refresh_on", refresh_on.to_string());
+    let take = |rows: Vec<UsageDates>| {
+        for row in rows {
+            if let Some(user_id) = people.named(&by_upn, row.user_id.as_deref(), &row.upn) {
+                let is_older = |(_, on): &(u8, i32)| *on < row.report_refresh_on - RECENT_DAYS;
+                older.extend(dates(&row).filter(is_older).map(|(place, on)| (user_id, place, on)));
+            }
+        }
+    };
+    silver
+        .scan(&SILVER_COPILOT_USAGE, &UsageDates::COLUMNS, &of_day, take)
+        .await?;
+    Ok(older)
 }
 
 impl<'p> Evidence<'p> {
@@ -56,6 +92,10 @@ impl<'p> Evidence<'p> {
             presence: PresenceOf::read(silver, people, &changed.undecided).await?,
             agent_names: BTreeMap::new(),
         };
+        let known = match changed.usage_known {
+            Some(refresh_on) => older_dates(silver, people, refresh_on).await?,
+            None => HashSet::new(),
+        };
         for refresh_on in &changed.usage {
             let by_upn = people.by_upn(*refresh_on);
             let of_day = Filter::Equals("report_refresh_on", refresh_on.to_string());
@@ -63,7 +103,7 @@ impl<'p> Evidence<'p> {
                 for row in rows {
                     // Reports list licensed people; who is not in the directory cannot be followed.
                     if let Some(user_id) = people.named(&by_upn, row.user_id.as_deref(), &row.upn) {
-                        evidence.take(user_id, &row, blocked);
+                        evidence.take(user_id, &row, &known, blocked);
                     }
                 }
             };
@@ -74,13 +114,18 @@ impl<'p> Evidence<'p> {
         Ok(evidence)
     }
 
-    fn take(&mut self, user_id: &'p str, row: &UsageDates, blocked: &Blocked) {
-        let of_apps = (0..).zip(row.apps()).map(|(place, on)| (ANY | 1 << place, on));
-        for (uses, on) in of_apps.chain(row.elsewhere().map(|on| (ANY, on))) {
-            let Some(day) = on.and_then(date) else { continue };
+    fn take(&mut self, user_id: &'p str, row: &UsageDates, known: &HashSet<Told<'_>>, blocked: &Blocked) {
+        for (place, on) in dates(row) {
+            let Some(day) = date(on) else { continue };
             // A report cannot know of days after its own.
-            if on <= Some(row.report_refresh_on) && !blocked.user_on(user_id, day) {
-                *self.uses.entry(day).or_default().entry(user_id).or_default() |= uses;
+            let is_news = on <= row.report_refresh_on && !known.contains(&(user_id, place, on));
+            if is_news && !blocked.user_on(user_id, day) {
+                let app = if usize::from(place) < App::ALL.len() {
+                    1 << place
+                } else {
+                    0
+                };
+                *self.uses.entry(day).or_default().entry(user_id).or_default() |= ANY | app;
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::civil::{Date, Weekday};
-use uptake_domain::engagement::{DayState, Tally, Timeframe, state_in_app};
+use uptake_domain::engagement::{DayState, Tally, Timeframe, is_apart, state_in_app};
 use uptake_domain::engagement_figures::{AppFigures, DayFigures};
 
 use super::days::{ALL_APPS, LedgerRow};
@@ -16,11 +16,14 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    fn add(&mut self, day: Date, state: DayState, interactions: u64) {
-        self.tally.add(state, interactions);
+    fn add(&mut self, day: Date, state: DayState, interactions: u64, told_from: Option<Date>) {
         if state == DayState::Active {
+            if self.last_active_on.is_some_and(|last| is_apart(last, day, told_from)) {
+                self.tally.current_streak = 0;
+            }
             self.last_active_on = Some(day);
         }
+        self.tally.add(state, interactions);
     }
 }
 
@@ -29,10 +32,10 @@ impl Standing {
 struct Series([Standing; 3]);
 
 impl Series {
-    fn add(&mut self, day: Date, state: DayState, interactions: u64) {
+    fn add(&mut self, day: Date, state: DayState, interactions: u64, told_from: Option<Date>) {
         self.0
             .iter_mut()
-            .for_each(|standing| standing.add(day, state, interactions));
+            .for_each(|standing| standing.add(day, state, interactions, told_from));
     }
 }
 
@@ -77,6 +80,8 @@ type OfAgent = HashMap<u32, u64>;
 /// Everything that adds up.
 pub(super) struct Fold {
     week_starts_on: Weekday,
+    /// The first day that a report told of.
+    told_from: Option<Date>,
     subjects: Names,
     apps: Names,
     agents: Names,
@@ -109,9 +114,10 @@ pub(super) struct AgentTotal<'f> {
 }
 
 impl Fold {
-    pub(super) fn new(week_starts_on: Weekday) -> Self {
+    pub(super) fn new(week_starts_on: Weekday, told_from: Option<Date>) -> Self {
         Self {
             week_starts_on,
+            told_from,
             subjects: Names::default(),
             apps: Names::default(),
             agents: Names::default(),
@@ -200,7 +206,7 @@ impl Fold {
                         interactions.copied().unwrap_or(0),
                     )
                 };
-                series.add(day, state_of_app, interactions);
+                series.add(day, state_of_app, interactions, self.told_from);
             }
         }
     }

@@ -50,6 +50,8 @@ use totals::Totals;
 pub const FUNCTION: &str = "engagement";
 /// What was processed so far.
 const STATE_KEY: &str = "state/engagement/processed.json";
+/// The first day of the ledger that changed and that totals do not hold yet.
+const OWED_KEY: &str = "state/engagement/owed.json";
 /// Days whose state may still change without a new report or event: how long one may be undecidable, and a day on which
 /// nobody looked.
 const UNSETTLED_DAYS: i32 = UNDECIDED_FOR_DAYS + 2;
@@ -277,19 +279,34 @@ impl Derivation<'_> {
             subjects: &subjects,
             blocked: &blocked,
         };
-        let first = self.update_days(&grounds, &mut evidence, findings).await?;
-        if let Some(first) = first {
+        let owed: Option<Date> = state::read(files, OWED_KEY).await?.flatten();
+        let rewritten = self.update_days(&grounds, &mut evidence, findings).await?;
+        if let Some(first) = owed.into_iter().chain(rewritten).min() {
             let totals = Totals {
                 lake: &self.lake,
                 stamp: &self.stamp,
                 config: self.config,
                 identity: self.identity,
                 files,
+                progress: self.ports.progress,
+                told_from: told.first().copied(),
             };
             let figures = totals.update(first, as_of, &evidence.agent_names, findings).await?;
             self.publish(figures, findings).await?;
+            state::write(files, OWED_KEY, &None::<Date>).await?;
         }
         state::write(files, STATE_KEY, &inputs).await
+    }
+
+    /// Remembers, before the ledger changes, from which day on totals are to be computed: an invocation that is ended
+    /// between the two leaves a ledger that shows no trace of it.
+    async fn owe_totals_from(&self, day: Date) -> Result<(), PipelineError> {
+        let files = self.ports.files;
+        let owed: Option<Date> = state::read(files, OWED_KEY).await?.flatten();
+        if owed.is_none_or(|owed| day < owed) {
+            state::write(files, OWED_KEY, &day).await?;
+        }
+        Ok(())
     }
 
     /// Fails where the key is not the one in use. Asked before each write: it may have been changed meanwhile.
@@ -313,6 +330,8 @@ struct Changed {
     events: BTreeSet<Date>,
     /// Days whose usage report is new or different.
     usage: BTreeSet<Date>,
+    /// The newest day whose usage report is neither.
+    usage_known: Option<Date>,
     /// Days of which it may have to be decided anew what they were.
     undecided: BTreeSet<Date>,
 }
@@ -324,6 +343,7 @@ impl Changed {
             days.map(|(day, _)| *day).collect()
         };
         let usage = differing(&before.usage, &now.usage);
+        let usage_known = now.usage.keys().rev().find(|day| !usage.contains(day)).copied();
         let mut undecided = usage.clone();
         for day in differing(&before.activity, &now.activity) {
             undecided.extend(days_until(day, DAYS_OF_AN_ACTIVITY_REPORT));
@@ -335,6 +355,7 @@ impl Changed {
         Self {
             events: differing(&before.events, &now.events),
             usage,
+            usage_known,
             undecided,
         }
     }

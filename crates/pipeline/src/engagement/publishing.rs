@@ -23,7 +23,10 @@ impl Derivation<'_> {
     ) -> Result<(), PipelineError> {
         let files = self.ports.files;
         let published: BTreeMap<Date, DayFigures> = state::read(files, STATE_KEY).await?.unwrap_or_default();
-        let expected: BTreeSet<String> = published.values().flat_map(|day| day.apps.keys().cloned()).collect();
+        let apps = |day: &DayFigures| -> Vec<String> { day.apps.keys().chain(day.streaks.keys()).cloned().collect() };
+        let mut expected: BTreeSet<String> = published.values().flat_map(apps).collect();
+        // Under the empty name stands everybody.
+        expected.remove("");
         let oldest = self.ports.clock.now() - TAKEN_FOR;
         let different = figures
             .iter()

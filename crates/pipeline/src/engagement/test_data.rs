@@ -144,6 +144,9 @@ pub async fn seed(
         config,
         identity,
         files,
+        progress: ports.progress,
+        // Made-up weeks tell of every day.
+        told_from: Some(first_on),
     };
     // Real days after the made-up ones count, too.
     let days = lake.partition_dates(&GOLD_ENGAGEMENT_DAILY, "day").await?;

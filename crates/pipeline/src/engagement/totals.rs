@@ -18,7 +18,7 @@ use super::{Findings, Identity, UNSETTLED_DAYS};
 use crate::config::EngagementConfig;
 use crate::identity_state;
 use crate::outcome::PipelineError;
-use crate::ports::Files;
+use crate::ports::{Files, Progress};
 
 /// Days whose figures are published anew as late data arrives.
 pub(super) const PUBLISHED_FOR_DAYS: i32 = 7;
@@ -92,6 +92,9 @@ pub(super) struct Totals<'a> {
     pub(super) config: &'a EngagementConfig,
     pub(super) identity: &'a Identity,
     pub(super) files: &'a dyn Files,
+    pub(super) progress: &'a dyn Progress,
+    /// The first day that a report told of.
+    pub(super) told_from: Option<Date>,
 }
 
 impl Totals<'_> {
@@ -107,7 +110,7 @@ impl Totals<'_> {
         let week_starts_on = self.config.week_starts_on;
         let starts = [Timeframe::Week, Timeframe::Month].map(|timeframe| timeframe.start(first, week_starts_on));
         let before = starts[0].min(starts[1]);
-        let mut fold = Fold::new(week_starts_on);
+        let mut fold = Fold::new(week_starts_on, self.told_from);
         let closed_on = self.resume(&mut fold, before).await?;
         let ledger = lake.snapshot(&GOLD_ENGAGEMENT_DAILY).await?;
         let days = ledger.partition_dates("day")?;
@@ -118,7 +121,8 @@ impl Totals<'_> {
         let names = self.agent_names(agent_names).await?;
         let mut last_figures = BTreeMap::new();
         let published_from = as_of.saturating_sub((PUBLISHED_FOR_DAYS - 1).days());
-        for day in from.series(1.day()).take_while(|day| *day <= as_of) {
+        let all = u64::try_from((as_of - from).get_days() + 1).unwrap_or_default();
+        for (done, day) in (1..).zip(from.series(1.day()).take_while(|day| *day <= as_of)) {
             for stretch in fold.over_before(day) {
                 if day > first {
                     self.store(&fold, &stretch, &names, findings).await?;
@@ -133,10 +137,12 @@ impl Totals<'_> {
                 last_figures.insert(day, figures(&rows, self.config.smallest_group));
             }
             fold.add(day, rows);
+            // A month that is passed has no closing that holds, or there would have been no need to pass it.
             let is_month_over = day == day.last_of_month() && (as_of - day).get_days() >= UNSETTLED_DAYS;
-            if is_month_over && day >= before {
+            if is_month_over {
                 self.close(&fold, day, findings).await?;
             }
+            self.progress.show("days added up", done, Some(all));
         }
         for stretch in fold.under_way() {
             self.store(&fold, &stretch, &names, findings).await?;
