@@ -4,28 +4,32 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
-use serde::Deserialize;
-use uptake_cli::folder::NoParameters;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uptake_cli::folder::{Folder, NoParameters};
 use uptake_domain::tables::{
     GOLD_AUDIT_EVENTS, GOLD_AUDIT_SUMMARY, GOLD_COPILOT_USAGE, GOLD_ENGAGEMENT_CLOSINGS, GOLD_ENGAGEMENT_DAILY,
     GOLD_ENGAGEMENT_TOTALS, GOLD_LICENSE_SUMMARY, GOLD_USAGE_SCORES, SILVER_AUDIT_EVENTS, SILVER_COPILOT_USAGE,
     SILVER_M365_ACTIVITY, SILVER_USERS, Table,
 };
-use uptake_lake::Filter;
+use uptake_lake::{Filter, LakeError};
 use uptake_pipeline::engagement::Lakes;
-use uptake_pipeline::erase::{EraseError, erase};
+use uptake_pipeline::erase::{EraseError, Erased, erase};
 use uptake_pipeline::exclusions::refresh;
 use uptake_pipeline::outcome::Status;
-use uptake_pipeline::ports::{Files, SystemClock};
+use uptake_pipeline::ports::{Expected, File, Files, PortError, Ports, SystemClock, Written};
 use uptake_simulator::{EXCLUSION_LIST_ID, EXCLUSION_SITE_ID, TenantUser};
 
 use crate::audit::at;
 use crate::engagement::LedgerRow;
 use crate::enterprise::Standing;
-use crate::tenant::{FIRST_DAY, Tenant, evening};
+use crate::tenant::{FIRST_DAY, Tenant, evening, identity_key};
 
 #[derive(Debug, Deserialize)]
 struct Named {
@@ -254,6 +258,74 @@ async fn who_is_excluded_later_loses_engagement_at_once_and_the_rest_when_erased
     assert!(rows.iter().all(|row| row.day > days[4]), "{rows:?}");
 }
 
+/// Somebody who uses Copilot nearly as much.
+fn keen_too(tenant: &Tenant, first: &TenantUser) -> TenantUser {
+    let users = tenant.simulator.tenant(FIRST_DAY).users;
+    let events = tenant.simulator.audit_events(at(FIRST_DAY, 20));
+    let count = |user: &TenantUser| events.iter().filter(|event| event.user_id == user.id).count();
+    let others = users
+        .into_iter()
+        .filter(|user| user.id != first.id && !user.skus.is_empty());
+    others.max_by_key(count).unwrap()
+}
+
+#[derive(Deserialize, Serialize)]
+struct Renamed {
+    user_id: String,
+    former_upns: Vec<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_the_former_name_of_somebody_excluded_now_loses_nothing() {
+    let tenant = Tenant::calm(40).await;
+    let person = keen(&tenant);
+    let other = keen_too(&tenant, &person);
+    let days: Vec<Date> = tenant.days(3).collect();
+    for day in &days[..2] {
+        tenant.simulator.set_today(*day);
+        run_day(&tenant, *day).await;
+    }
+    let before = rows_of(&tenant, &other).await;
+    // The person had another name once, and somebody else has it now.
+    let rename = |users: Vec<Renamed>| -> Result<Vec<Option<Renamed>>, LakeError> {
+        let renamed = users.into_iter().map(|mut user| {
+            if user.user_id == person.id {
+                user.former_upns.push(other.upn.to_lowercase());
+            }
+            Some(user)
+        });
+        Ok(renamed.collect())
+    };
+    let lake = tenant.lake();
+    // `user_id` is the key, so it may not change.
+    let renamed = lake.rewrite(&SILVER_USERS, &["user_id", "former_upns"], &Filter::All, rename);
+    assert_eq!(renamed.await.unwrap().changed, 1);
+    exclude(&tenant, &[&person.upn]).await;
+    tenant.simulator.set_today(days[2]);
+    run_day(&tenant, days[2]).await;
+    let counts = rows_of(&tenant, &other).await;
+    assert!(
+        before.iter().zip(&counts).all(|(before, after)| before.1 < after.1),
+        "what comes in of somebody else is kept: {before:?} {counts:?}"
+    );
+    let of_other = subject(&tenant, &other).await;
+    let ledger = engagement_rows(&tenant, &of_other).await;
+    assert!(ledger > 0);
+    let files = || files_naming(&tenant.folder.path("bronze"), &other.upn);
+    let kept = files();
+
+    let erased = tenant.erase(&person.upn).await.unwrap();
+    assert_eq!(erased.accounts, 1, "{erased:?}");
+    assert_eq!(rows_of(&tenant, &other).await, counts);
+    assert_eq!(engagement_rows(&tenant, &of_other).await, ledger);
+    assert_eq!(files(), kept);
+    let counts = rows_of(&tenant, &person).await;
+    assert!(counts.iter().all(|(_, rows)| *rows == 0), "{counts:?}");
+    // By that name, whoever has it now is meant, who is not on the list.
+    let not_excluded = tenant.erase(&other.upn).await.unwrap_err();
+    assert!(matches!(not_excluded, EraseError::NotExcluded), "{not_excluded}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_in_sharepoint_is_read_whole_and_believed_for_half_an_hour() {
     let mut tenant = Tenant::calm(40).await;
@@ -326,11 +398,15 @@ async fn a_list_that_cannot_be_read_stops_whoever_needs_it() {
 }
 
 impl Tenant {
+    async fn erase(&self, name: &str) -> Result<Erased, EraseError> {
+        self.erase_in(&self.folder, name).await
+    }
+
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "a method's path is tied to one lifetime"
     )]
-    async fn erase(&self, name: &str) -> Result<uptake_pipeline::erase::Erased, EraseError> {
+    async fn erase_in(&self, files: &dyn Files, name: &str) -> Result<Erased, EraseError> {
         let config = self.config(|environment| environment.exclusions());
         let exclusions = config.connect(&NoParameters, Arc::new(SystemClock)).await.unwrap();
         let (silver, own) = (self.lake(), self.engagement_lake());
@@ -340,6 +416,10 @@ impl Tenant {
         };
         let identity = self.identity().await;
         let clock = Standing(evening(FIRST_DAY));
-        erase(lakes, &exclusions, Some(&identity), self.ports(&clock), name).await
+        let ports = Ports {
+            files,
+            ..self.ports(&clock)
+        };
+        erase(lakes, &exclusions, Some(&identity), ports, name).await
     }
 }

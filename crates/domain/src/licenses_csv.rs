@@ -41,9 +41,19 @@ const HEADER: [&str; 9] = [
     "Days Held",
 ];
 
+/// What the name of every list begins with.
+pub const NAME: &str = "underutilized_licenses_";
+const DAY: &str = "%Y_%m_%d";
+
 /// The name of a day's list.
 pub fn file_name(day: Date) -> String {
-    format!("underutilized_licenses_{}.csv", day.strftime("%Y_%m_%d"))
+    format!("{NAME}{}.csv", day.strftime(DAY))
+}
+
+/// The day of the list of a name.
+pub fn day_of(file_name: &str) -> Option<Date> {
+    let day = file_name.strip_prefix(NAME)?.strip_suffix(".csv")?;
+    Date::strptime(DAY, day).ok()
 }
 
 /// The list: departed people first, because their licences can be had at once, then the lowest scores, then who has held

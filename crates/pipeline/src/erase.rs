@@ -1,12 +1,12 @@
 //! Erasing a person: what is recorded of their use goes, in every table, list and answer that was kept. The account and
 //! its licences stay.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uptake_domain::exclusions::ExclusionList;
+use uptake_domain::licenses_csv;
 use uptake_domain::tables::{
     GOLD_AUDIT_EVENTS, GOLD_AUDIT_SUMMARY, GOLD_COPILOT_USAGE, GOLD_LICENSE_SUMMARY, GOLD_USAGE_SCORES,
     SILVER_AUDIT_EVENTS, SILVER_COPILOT_USAGE, SILVER_M365_ACTIVITY, SILVER_REJECTED, Table,
@@ -17,7 +17,7 @@ use uptake_upstream::microsoft::audit_records::mentions;
 
 use crate::audit_events;
 use crate::bronze::{self, Form};
-use crate::engagement::exclusion::{WITH_SUBJECTS, remove};
+use crate::engagement::exclusion::{WITH_SUBJECTS, of_names, remove};
 use crate::engagement::subjects::Subjects;
 use crate::engagement::{Identity, Lakes};
 use crate::exclusions::{Excluded, Exclusions};
@@ -34,7 +34,7 @@ pub struct Erased {
     pub rows: Vec<(&'static str, u64)>,
     /// Kept answers and lists that are shorter now.
     pub files: u64,
-    /// Accounts that the name was or is that of.
+    /// Accounts that are meant by the name.
     pub accounts: u64,
 }
 
@@ -43,7 +43,7 @@ pub struct Erased {
 pub enum EraseError {
     /// The next collection would bring everything back.
     #[error(
-        "the list of excluded people does not have this name; put it there first, or the next collection brings everything back"
+        "whoever is meant by this name is not excluded; put it on the list of excluded people first, or the next collection brings everything back"
     )]
     NotExcluded,
     /// Something could not be read or written; what was erased stays erased, and the same command goes on.
@@ -72,7 +72,7 @@ enum Kind {
 }
 
 /// Where lists of people lie that tell of their use.
-const LISTS: &str = "reports/underutilized_licenses_";
+const REPORTS: &str = "reports/";
 
 #[derive(Serialize, Deserialize)]
 struct Who {
@@ -91,10 +91,10 @@ struct Scored {
     user_id: String,
     score: Option<i64>,
     underutilized: Option<bool>,
-    last_activity_on: Option<jiff::civil::Date>,
+    last_activity_on: Option<Date>,
 }
 
-/// Erases what is recorded of the use of whoever has, or had, a name. Without the identity, the engagement tables are left
+/// Erases what is recorded of the use of whoever has a name, or had it where nobody has it now. Without the identity, the engagement tables are left
 /// to `engagement`, which deletes the rows of excluded people on its next run.
 pub async fn erase(
     lakes: Lakes<'_>,
@@ -105,13 +105,19 @@ pub async fn erase(
 ) -> Result<Erased, EraseError> {
     let list = exclusions.read(ports, Deadline::NONE).await?;
     let people = People::read(lakes.silver).await.map_err(PipelineError::from)?;
-    let all_excluded = Excluded::among(&people, list);
-    let wanted = ExclusionList::of([name.to_owned()]).map_err(|fault| PipelineError::Exclusions {
+    let name = ExclusionList::of([name.to_owned()]).map_err(|fault| PipelineError::Exclusions {
         place: "the name to erase".to_owned(),
         fault,
     })?;
-    let person = Excluded::among(&people, wanted);
-    if !person.names().any(|name| all_excluded.has_name(name)) {
+    let all_excluded = Excluded::among(&people, list);
+    let person = Excluded::called(&people, &name, Date::MAX);
+    let mut accounts = person.user_ids().peekable();
+    let is_excluded = if accounts.peek().is_some() {
+        accounts.all(|user_id| all_excluded.has_user(user_id))
+    } else {
+        name.names().all(|name| all_excluded.has_name(name))
+    };
+    if !is_excluded {
         return Err(EraseError::NotExcluded);
     }
     let mut erased = Erased {
@@ -132,7 +138,7 @@ pub async fn erase(
         // Under another key, or while it is being changed, nobody's rows would be found.
         identity_state::recognise(ports.files, &identity.key, &identity.tenant).await?;
         let subjects = Subjects::new(&people, identity);
-        let mut own: HashSet<String> = person.names().map(|name| subjects.of_name(name)).collect();
+        let mut own = of_names(&person, &subjects);
         own.extend(
             person
                 .user_ids()
@@ -148,14 +154,17 @@ pub async fn erase(
     for table in OF_USE.into_iter().chain([&SILVER_REJECTED, &GOLD_LICENSE_SUMMARY]) {
         lakes.silver.purge(table).await.map_err(PipelineError::from)?;
     }
-    erased.files = erase_files(ports, &person).await?;
+    erased.files = erase_files(ports, &people, &name).await?;
     Ok(erased)
 }
 
 async fn erase_rows(lake: &Lake, table: &'static Table, person: &Excluded) -> Result<u64, PipelineError> {
     let others = |rows: Vec<Who>| -> Result<Vec<Option<Who>>, PipelineError> {
-        let is_own =
-            |who: &Who| person.has_name(&who.upn) || who.user_id.as_ref().is_some_and(|id| person.has_user(id));
+        // The name of a row that says whose it is may have become somebody else's.
+        let is_own = |who: &Who| match &who.user_id {
+            Some(user_id) => person.has_user(user_id),
+            None => person.has_name(&who.upn),
+        };
         Ok(rows.into_iter().map(|who| (!is_own(&who)).then_some(who)).collect())
     };
     Ok(lake
@@ -200,21 +209,50 @@ async fn erase_score(lake: &Lake, person: &Excluded) -> Result<u64, PipelineErro
         .changed)
 }
 
+/// A person by the names that meant them on the day of what is looked through.
+struct OnDay<'p> {
+    people: &'p People,
+    name: &'p ExclusionList,
+    /// That of the last one: keys are sorted by day.
+    last: (Date, Excluded),
+}
+
+impl<'p> OnDay<'p> {
+    fn new(people: &'p People, name: &'p ExclusionList) -> Self {
+        let last = (Date::MAX, Excluded::called(people, name, Date::MAX));
+        Self { people, name, last }
+    }
+
+    /// What lies under a key without a day is taken to be of today.
+    fn of(&mut self, key: &str) -> &Excluded {
+        let day = key.split('/').find_map(|part| part.parse().ok());
+        let day = day
+            .or_else(|| licenses_csv::day_of(key.strip_prefix(REPORTS)?))
+            .unwrap_or(Date::MAX);
+        if self.last.0 != day {
+            self.last = (day, Excluded::called(self.people, self.name, day));
+        }
+        &self.last.1
+    }
+}
+
 /// Takes a person out of kept answers and lists; tells how many are shorter now.
-async fn erase_files(ports: Ports<'_>, person: &Excluded) -> Result<u64, PipelineError> {
+async fn erase_files(ports: Ports<'_>, people: &People, name: &ExclusionList) -> Result<u64, PipelineError> {
     let files = ports.files;
+    let mut person = OnDay::new(people, name);
     let mut shorter = 0;
     let reports = REPORT_SOURCES.map(|source| (source, Kind::Report));
     for (source, kind) in reports.into_iter().chain([(audit_events::SOURCE, Kind::Records)]) {
         let keys = files.list(&format!("bronze/{source}/")).await?;
         let all = keys.len() as u64;
         for (done, key) in (1..).zip(keys) {
-            shorter += u64::from(erase_answer(files, &key, kind, person).await?);
+            shorter += u64::from(erase_answer(files, &key, kind, person.of(&key)).await?);
             ports.progress.show("kept answers looked through", done, Some(all));
         }
     }
-    for key in files.list(LISTS).await? {
+    for key in files.list(&format!("{REPORTS}{}", licenses_csv::NAME)).await? {
         let Some(file) = files.read(&key).await? else { continue };
+        let person = person.of(&key);
         let text = String::from_utf8_lossy(&file.bytes);
         let kept: String = text
             .split_inclusive('\n')

@@ -4,9 +4,11 @@
 
 use std::collections::HashSet;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uptake_domain::exclusions::{ExclusionList, text_mentions};
+use uptake_domain::known_user::KnownUser;
 use uptake_lake::Lake;
 use uptake_upstream::clock::Deadline;
 use uptake_upstream::http::CallRecord;
@@ -150,23 +152,53 @@ impl Known {
 pub(crate) struct Excluded {
     list: ExclusionList,
     user_ids: HashSet<String>,
-    /// Every name of theirs.
+    /// Every name of theirs that is nobody else's by now.
     names: HashSet<String>,
 }
 
 impl Excluded {
+    /// Everybody whom the list means.
     pub(crate) fn among(people: &People, list: ExclusionList) -> Self {
-        let users: Vec<_> = people.users.values().filter(|user| list.means(user)).collect();
-        let mut names: HashSet<String> = list.names().map(str::to_owned).collect();
-        for user in &users {
-            names.insert(user.upn.clone());
-            names.extend(user.former_upns.iter().cloned());
+        let user_ids = people.users.values().filter(|user| list.means(user));
+        let user_ids = user_ids.map(|user| user.user_id.clone()).collect();
+        Self::of(people, list, user_ids, Date::MAX)
+    }
+
+    /// Whoever has a name, or else everybody who had it or gets mail by it, by the names that mean them on a day.
+    pub(crate) fn called(people: &People, name: &ExclusionList, day: Date) -> Self {
+        let holders = people.by_upn(Date::MAX);
+        let holder = name.names().find_map(|name| {
+            let holder = people.users.get(*holders.get(name)?)?;
+            (holder.upn == name).then_some(&holder.user_id)
+        });
+        let is_called = |user: &&KnownUser| holder.map_or_else(|| name.means(user), |holder| user.user_id == *holder);
+        let user_ids = people.users.values().filter(is_called);
+        let user_ids = user_ids.map(|user| user.user_id.clone()).collect();
+        Self::of(people, name.clone(), user_ids, day)
+    }
+
+    /// These people by the names that mean them on a day. One that another person has by then is that person's.
+    fn of(people: &People, list: ExclusionList, user_ids: HashSet<String>, day: Date) -> Self {
+        let mut names = HashSet::new();
+        if !list.is_empty() {
+            let holders = people.by_upn(day);
+            let is_theirs = |name: &str| holders.get(name).is_none_or(|holder| user_ids.contains(*holder));
+            // Who merely had a name as well does not have it; whose a record of it is, nobody can tell.
+            let is_nobodys = |name: &str| {
+                let holder = holders.get(name).and_then(|holder| people.users.get(*holder));
+                holder.is_none_or(|holder| holder.upn != name)
+            };
+            names.extend(list.names().filter(|name| is_theirs(name)).map(str::to_owned));
+            for user in user_ids.iter().filter_map(|user_id| people.users.get(user_id)) {
+                let was_there = user.first_seen_on <= day;
+                let own = std::iter::once(&user.upn).chain(&user.former_upns);
+                names.extend(
+                    own.filter(|name| is_theirs(name) || (was_there && is_nobodys(name)))
+                        .cloned(),
+                );
+            }
         }
-        Self {
-            list,
-            user_ids: users.into_iter().map(|user| user.user_id.clone()).collect(),
-            names,
-        }
+        Self { list, user_ids, names }
     }
 
     /// Those on the list, of a directory that knows nobody.
@@ -199,7 +231,7 @@ impl Excluded {
         text_mentions(&String::from_utf8_lossy(bytes), &|name| self.has_name(name))
     }
 
-    /// Every name of theirs.
+    /// Every name of theirs that is nobody else's by now.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
@@ -207,5 +239,96 @@ impl Excluded {
     /// Those of the directory.
     pub(crate) fn user_ids(&self) -> impl Iterator<Item = &str> {
         self.user_ids.iter().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn user(user_id: &str, upn: &str, former_upns: &[&str], first_seen_on: Date) -> KnownUser {
+        KnownUser {
+            user_id: user_id.to_owned(),
+            upn: upn.to_owned(),
+            former_upns: former_upns.iter().map(|upn| (*upn).to_owned()).collect(),
+            first_upn: former_upns.first().map(|upn| (*upn).to_owned()),
+            display_name: None,
+            mail: None,
+            department: None,
+            job_title: None,
+            company_name: None,
+            office_location: None,
+            account_enabled: true,
+            departed: false,
+            departed_on: None,
+            first_seen_on,
+            last_seen_on: date(2026, 11, 20),
+        }
+    }
+
+    fn list(name: &str) -> ExclusionList {
+        ExclusionList::of([name.to_owned()]).unwrap()
+    }
+
+    /// Ann has married, and another Ann has come and got the name.
+    fn two_of_a_name() -> People {
+        People::of([
+            user("married", "ann.new@x", &["ann@x"], date(2026, 1, 1)),
+            user("newcomer", "ann@x", &[], date(2026, 11, 1)),
+        ])
+    }
+
+    #[test]
+    fn a_name_that_somebody_else_has_now_is_not_of_whoever_had_it() {
+        let people = two_of_a_name();
+        let excluded = Excluded::among(&people, list("ann.new@x"));
+        assert!(excluded.has_user("married") && !excluded.has_user("newcomer"));
+        assert!(excluded.has_name("ann.new@x") && !excluded.has_name("ann@x"));
+        assert!(!excluded.is_named_in(b"ann@x"));
+        // A name on the list itself means everybody who has or had it.
+        let excluded = Excluded::among(&people, list("ann@x"));
+        assert!(excluded.has_user("married") && excluded.has_user("newcomer"));
+        assert!(excluded.has_name("ann.new@x") && excluded.has_name("ann@x"));
+    }
+
+    #[test]
+    fn a_name_that_two_have_left_behind_is_of_whoever_is_excluded() {
+        let first = user("first", "first@x", &["ann@x"], date(2026, 1, 1));
+        let second = user("second", "second@x", &["ann@x"], date(2026, 6, 1));
+        for name in ["first@x", "second@x"] {
+            let people = People::of([first.clone(), second.clone()]);
+            assert!(Excluded::among(&people, list(name)).has_name("ann@x"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_somebody_who_left_is_of_whoever_has_it_now() {
+        let gone = KnownUser {
+            mail: Some("ann.mail@x".to_owned()),
+            ..user("gone", "ann@x", &[], date(2026, 1, 1)).gone(date(2026, 10, 1))
+        };
+        let people = People::of([gone, user("newcomer", "ann@x", &[], date(2026, 11, 1))]);
+        let excluded = Excluded::among(&people, list("ann.mail@x"));
+        assert!(excluded.has_user("gone") && !excluded.has_user("newcomer"));
+        assert!(!excluded.has_name("ann@x"));
+    }
+
+    #[test]
+    fn who_is_called_by_a_name_is_who_has_it_and_each_day_has_its_own() {
+        let people = two_of_a_name();
+        let of = |name: &str, day| {
+            let called = Excluded::called(&people, &list(name), day);
+            let mut ids: Vec<String> = called.user_ids().map(str::to_owned).collect();
+            ids.sort_unstable();
+            (ids.join(" "), called.has_name("ann@x"))
+        };
+        let before = date(2026, 10, 31);
+        assert_eq!(of("ann@x", Date::MAX), ("newcomer".to_owned(), true));
+        assert_eq!(of("ann@x", before), ("newcomer".to_owned(), false));
+        assert_eq!(of("ann.new@x", Date::MAX), ("married".to_owned(), false));
+        assert_eq!(of("ann.new@x", before), ("married".to_owned(), true));
+        assert_eq!(of("nobody@x", Date::MAX), (String::new(), false));
     }
 }

@@ -45,6 +45,18 @@ impl People {
         })
     }
 
+    /// People without licences.
+    #[cfg(test)]
+    pub(crate) fn of(users: impl IntoIterator<Item = KnownUser>) -> Self {
+        Self {
+            users: users.into_iter().map(|user| (user.user_id.clone(), user)).collect(),
+            held: 0,
+            undated: 0,
+            licenses: BTreeMap::new(),
+            never: LicenseHistory::default(),
+        }
+    }
+
     /// When the person held a licence.
     pub(crate) fn license(&self, user_id: &str) -> &LicenseHistory {
         self.licenses.get(user_id).unwrap_or(&self.never)

@@ -64,6 +64,19 @@ pub(crate) async fn remove(lake: &Lake, subjects: &HashSet<String>) -> Result<u6
     Ok(removed)
 }
 
+/// The subjects of people's names alone: whoever used Copilot before the directory knew of them is one. The name with which
+/// somebody else was first seen makes that person's subject.
+pub(crate) fn of_names(excluded: &Excluded, subjects: &Subjects<'_>) -> HashSet<String> {
+    let users = subjects.users();
+    let is_theirs = |subject: &String| {
+        users
+            .get(subject.as_str())
+            .is_none_or(|user_id| excluded.has_user(user_id))
+    };
+    let of_names = excluded.names().map(|name| subjects.of_name(name));
+    of_names.filter(is_theirs).collect()
+}
+
 impl Derivation<'_> {
     /// Deletes what is stored of people who came onto the list, and tells of whom nothing counts.
     pub(super) async fn drop_excluded(
@@ -87,10 +100,8 @@ impl Derivation<'_> {
             }
             stored.insert(user_id.to_owned(), today);
         }
-        let strangers = excluded.names().map(|name| subjects.of_name(name));
         if !new.is_empty() {
-            // Whoever used Copilot before the directory knew of them is a subject of the name alone.
-            new.extend(strangers);
+            new.extend(of_names(excluded, subjects));
             self.admit().await?;
             let removed = remove(&self.lake, &new).await?;
             // A change of keys that began meanwhile has given these people other subjects: then they are not gone yet.
