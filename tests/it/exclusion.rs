@@ -326,6 +326,91 @@ async fn who_has_the_former_name_of_somebody_excluded_now_loses_nothing() {
     assert!(matches!(not_excluded, EraseError::NotExcluded), "{not_excluded}");
 }
 
+/// A folder in which a change of keys begins after so many looks at which key is in use.
+struct ChangedAfter<'a> {
+    folder: &'a Folder,
+    looks: AtomicUsize,
+}
+
+#[async_trait]
+impl Files for ChangedAfter<'_> {
+    async fn read(&self, key: &str) -> Result<Option<File>, PortError> {
+        let file = self.folder.read(key).await?;
+        if key != "state/identity.json" {
+            return Ok(file);
+        }
+        let is_over = |looks: usize| looks.checked_sub(1);
+        if self.looks.fetch_update(Relaxed, Relaxed, is_over).is_ok() {
+            return Ok(file);
+        }
+        Ok(file.map(|file| {
+            let mut state: Value = serde_json::from_slice(&file.bytes).unwrap();
+            state["rotation"] = json!({
+                "to": {"key_id": "second", "check": "x"}, "begun_at": at(FIRST_DAY, 20), "before": {}, "is_prepared": false,
+            });
+            File {
+                bytes: state.to_string().into(),
+                ..file
+            }
+        }))
+    }
+
+    async fn write(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
+        self.folder.write(key, bytes).await
+    }
+
+    async fn write_if(&self, key: &str, bytes: Bytes, expected: Expected) -> Result<Written, PortError> {
+        self.folder.write_if(key, bytes, expected).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, PortError> {
+        self.folder.list(prefix).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        self.folder.delete(key).await
+    }
+
+    fn location(&self, key: &str) -> String {
+        self.folder.location(key)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn erasing_asks_for_the_key_before_anything_is_deleted_and_again_afterwards() {
+    let mut tenant = Tenant::calm(40).await;
+    let person = keen(&tenant);
+    tenant.simulator.set_today(FIRST_DAY);
+    run_day(&tenant, FIRST_DAY).await;
+    exclude(&tenant, &[&person.upn]).await;
+    let before = rows_of(&tenant, &person).await;
+    assert!(before.iter().all(|(_, rows)| *rows > 0), "{before:?}");
+
+    tenant.set("UPTAKE_IDENTITY_KEY", &identity_key("second"));
+    let refused = tenant.erase(&person.upn).await.unwrap_err();
+    assert!(refused.to_string().contains("another tenant"), "{refused}");
+    assert_eq!(rows_of(&tenant, &person).await, before);
+
+    // The key is looked at twice each time it is asked for.
+    tenant.set("UPTAKE_IDENTITY_KEY", &identity_key("first"));
+    let files = ChangedAfter {
+        folder: &tenant.folder,
+        looks: AtomicUsize::new(4),
+    };
+    let interrupted = tenant.erase_in(&files, &person.upn).await.unwrap_err();
+    assert!(
+        interrupted.to_string().contains("engagement is paused"),
+        "{interrupted}"
+    );
+    let counts = rows_of(&tenant, &person).await;
+    assert!(counts.iter().all(|(_, rows)| *rows == 0), "{counts:?}");
+    assert_eq!(
+        tenant.erase(&person.upn).await.unwrap().accounts,
+        1,
+        "the same command goes on"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_in_sharepoint_is_read_whole_and_believed_for_half_an_hour() {
     let mut tenant = Tenant::calm(40).await;

@@ -120,6 +120,10 @@ pub async fn erase(
     if !is_excluded {
         return Err(EraseError::NotExcluded);
     }
+    if let Some(identity) = identity {
+        // Under another key, or while it is being changed, nobody's rows would be found: asked before anything is deleted.
+        identity_state::recognise(ports.files, &identity.key, &identity.tenant).await?;
+    }
     let mut erased = Erased {
         accounts: person.user_ids().count() as u64,
         ..Erased::default()
@@ -135,8 +139,6 @@ pub async fn erase(
         .rows
         .push((GOLD_LICENSE_SUMMARY.name, erase_score(lakes.silver, &person).await?));
     if let Some(identity) = identity {
-        // Under another key, or while it is being changed, nobody's rows would be found.
-        identity_state::recognise(ports.files, &identity.key, &identity.tenant).await?;
         let subjects = Subjects::new(&people, identity);
         let mut own = of_names(&person, &subjects);
         own.extend(
@@ -145,7 +147,11 @@ pub async fn erase(
                 .filter_map(|user_id| subjects.of_user(user_id))
                 .map(str::to_owned),
         );
-        erased.rows.push(("engagement", remove(lakes.engagement, &own).await?));
+        identity_state::recognise(ports.files, &identity.key, &identity.tenant).await?;
+        let rows = remove(lakes.engagement, &own).await?;
+        // A change of keys that began meanwhile has given this person another subject: then it is not gone yet.
+        identity_state::recognise(ports.files, &identity.key, &identity.tenant).await?;
+        erased.rows.push(("engagement", rows));
         for table in WITH_SUBJECTS {
             lakes.engagement.purge(table).await.map_err(PipelineError::from)?;
         }
