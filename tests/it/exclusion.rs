@@ -411,6 +411,62 @@ async fn erasing_asks_for_the_key_before_anything_is_deleted_and_again_afterward
     );
 }
 
+#[derive(Deserialize, Serialize)]
+struct EventOf {
+    upn: String,
+    user_id: Option<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_excluded_and_not_in_the_directory_loses_engagement_too() {
+    let tenant = Tenant::calm(40).await;
+    let (first, second) = ("guest@elsewhere.example", "another@elsewhere.example");
+    let days: Vec<Date> = tenant.days(3).collect();
+    tenant.simulator.set_today(days[0]);
+    tenant.offer_usage(days[0]).await.unwrap();
+    tenant.offer_audit(at(days[0], 20)).await.unwrap();
+    let keen = keen(&tenant);
+    let keen_too = keen_too(&tenant, &keen);
+    let estrange = |events: Vec<EventOf>| -> Result<Vec<Option<EventOf>>, LakeError> {
+        let estranged = events.into_iter().map(|event| {
+            let name = match event.user_id.as_deref() {
+                Some(id) if id == keen.id => first,
+                Some(id) if id == keen_too.id => second,
+                _ => return Some(event),
+            };
+            Some(EventOf {
+                upn: name.to_owned(),
+                user_id: None,
+            })
+        });
+        Ok(estranged.collect())
+    };
+    let lake = tenant.lake();
+    let estranged = lake.rewrite(&SILVER_AUDIT_EVENTS, &["upn", "user_id"], &Filter::All, estrange);
+    assert!(estranged.await.unwrap().changed > 1);
+    tenant.offer_engagement(days[0]).await.unwrap();
+    let identity = tenant.identity().await;
+    let subject = |name: &str| identity.key.subject(&identity.tenant, name);
+    for name in [first, second] {
+        assert!(engagement_rows(&tenant, &subject(name)).await > 0, "{name}");
+    }
+    for (day, excluded, left) in [(days[1], vec![first], 1), (days[2], vec![first, second], 0)] {
+        exclude(&tenant, &excluded).await;
+        tenant.simulator.set_today(day);
+        run_day(&tenant, day).await;
+        assert_eq!(engagement_rows(&tenant, &subject(first)).await, 0, "{day}");
+        let of_second = engagement_rows(&tenant, &subject(second)).await;
+        assert_eq!(usize::from(of_second > 0), left, "{day}");
+    }
+    let users: Vec<Named> = tenant.read(&SILVER_USERS).await;
+    let identity = tenant.identity().await;
+    let of_keen = identity.key.subject(&identity.tenant, &keen.upn);
+    assert!(
+        users.len() > 20 && engagement_rows(&tenant, &of_keen).await > 0,
+        "nobody else does"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_in_sharepoint_is_read_whole_and_believed_for_half_an_hour() {
     let mut tenant = Tenant::calm(40).await;

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uptake_domain::tables::{GOLD_ENGAGEMENT_CLOSINGS, GOLD_ENGAGEMENT_DAILY, GOLD_ENGAGEMENT_TOTALS, Table};
 use uptake_lake::{Filter, Lake};
+use uuid::Uuid;
 
 use super::subjects::Subjects;
 use super::{Derivation, Findings};
@@ -24,8 +25,21 @@ pub(crate) static WITH_SUBJECTS: [&Table; 3] = [
     &GOLD_ENGAGEMENT_TOTALS,
 ];
 
-/// The last day on which somebody of the directory was excluded, by user id.
-type Stored = BTreeMap<String, Date>;
+/// What is remembered.
+#[derive(Clone, Default, PartialEq, Deserialize, Serialize)]
+struct Stored {
+    /// The last day on which somebody of the directory was excluded, by user id.
+    users: BTreeMap<String, Date>,
+    /// A digest of the names whose own rows are gone.
+    names: Option<String>,
+}
+
+/// What tells one set of names from another and is none of them.
+fn digest(names: &HashSet<String>) -> String {
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, names.join("\n").as_bytes()).to_string()
+}
 
 /// Of whom nothing counts, and up to which day.
 pub(super) struct Blocked {
@@ -88,20 +102,27 @@ impl Derivation<'_> {
         let files = self.ports.files;
         let before: Stored = state::read(files, STATE_KEY).await?.unwrap_or_default();
         let mut stored = before.clone();
-        let today = self.day.max(before.values().copied().max().unwrap_or(self.day));
+        let last = before.users.values().copied().max();
+        let today = self.day.max(last.unwrap_or(self.day));
         let mut new = HashSet::new();
         for user_id in excluded.user_ids() {
             // Whoever was taken off the list for a day is on it anew.
             let was_on_it = before
+                .users
                 .get(user_id)
                 .is_some_and(|until| *until >= today.saturating_sub(1.day()));
             if !was_on_it {
                 new.extend(subjects.of_user(user_id).map(str::to_owned));
             }
-            stored.insert(user_id.to_owned(), today);
+            stored.users.insert(user_id.to_owned(), today);
+        }
+        let names: HashSet<String> = excluded.names().map(str::to_owned).collect();
+        stored.names = Some(digest(&names));
+        // A list that gains nobody of the directory may gain somebody else.
+        if !new.is_empty() || stored.names != before.names {
+            new.extend(of_names(excluded, subjects));
         }
         if !new.is_empty() {
-            new.extend(of_names(excluded, subjects));
             self.admit().await?;
             let removed = remove(&self.lake, &new).await?;
             // A change of keys that began meanwhile has given these people other subjects: then they are not gone yet.
@@ -118,6 +139,7 @@ impl Derivation<'_> {
         let is_on_it: HashSet<&str> = excluded.user_ids().collect();
         Ok(Blocked {
             users: stored
+                .users
                 .into_iter()
                 .map(|(user_id, until)| {
                     // As long as somebody is on the list, no day of theirs counts.
@@ -129,7 +151,7 @@ impl Derivation<'_> {
                     (user_id, until)
                 })
                 .collect(),
-            names: excluded.names().map(str::to_owned).collect(),
+            names,
         })
     }
 }
