@@ -538,6 +538,23 @@ async fn a_list_that_cannot_be_read_stops_whoever_needs_it() {
     assert!(tenant.read::<Named>(&SILVER_AUDIT_EVENTS).await.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_in_sharepoint_that_was_set_right_is_believed_at_once() {
+    let mut tenant = Tenant::calm(40).await;
+    tenant.set("UPTAKE_EXCLUSION_SITE_ID", EXCLUSION_SITE_ID);
+    tenant.set("UPTAKE_EXCLUSION_LIST_ID", EXCLUSION_LIST_ID);
+    tenant.set("UPTAKE_EXCLUSION_FIELD", "Email");
+    tenant.simulator.set_today(FIRST_DAY);
+    tenant.simulator.set_excluded(vec!["no name".to_owned()]);
+    let error = tenant.offer_usage(FIRST_DAY).await.unwrap_err();
+    assert!(error.is_configuration(), "{error}");
+    assert!(tenant.folder.read("state/exclusions.json").await.unwrap().is_none());
+    tenant
+        .simulator
+        .set_excluded(vec!["somebody@tenant.example".to_owned()]);
+    tenant.offer_usage(FIRST_DAY).await.unwrap();
+}
+
 impl Tenant {
     async fn erase(&self, name: &str) -> Result<Erased, EraseError> {
         self.erase_in(&self.folder, name).await

@@ -88,22 +88,25 @@ impl Exclusions {
                 let now = ports.clock.now();
                 let cached: Option<Cached> = state::read(ports.files, CACHE_KEY).await?;
                 let is_good = |cached: &Cached| cached.list == list && now.duration_since(cached.read_at).abs() < *ttl;
-                let names = if let Some(cached) = cached.filter(is_good) {
-                    cached.names
-                } else {
-                    let names = graph.list_items(site_id, list_id, field, deadline).await?;
-                    let cached = Cached {
-                        read_at: now,
-                        list,
-                        names,
-                    };
-                    state::write(ports.files, CACHE_KEY, &cached).await?;
-                    cached.names
+                let usable = |names: Vec<String>| {
+                    ExclusionList::of(names).map_err(|fault| PipelineError::Exclusions {
+                        place: "the SharePoint list that UPTAKE_EXCLUSION_LIST_ID names".to_owned(),
+                        fault,
+                    })
                 };
-                ExclusionList::of(names).map_err(|fault| PipelineError::Exclusions {
-                    place: "the SharePoint list that UPTAKE_EXCLUSION_LIST_ID names".to_owned(),
-                    fault,
-                })
+                if let Some(cached) = cached.filter(is_good) {
+                    return usable(cached.names);
+                }
+                let names = graph.list_items(site_id, list_id, field, deadline).await?;
+                // Kept before it is found usable, a list that was set right would be refused until it is read again.
+                let usable = usable(names.clone())?;
+                let cached = Cached {
+                    read_at: now,
+                    list,
+                    names,
+                };
+                state::write(ports.files, CACHE_KEY, &cached).await?;
+                Ok(usable)
             }
         }
     }
