@@ -44,6 +44,9 @@ pub(crate) const SOURCE: &str = "audit_events";
 const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 /// Kept from the edge of what the feed still lists, as its clock is not ours.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+/// How to come by what the feed does not list any more.
+const SEARCH: &str =
+    "`uptake backfill audit-events` searches the audit log for it where the store is a folder; a store on S3 stays without it";
 /// Sentences of one kind in an answer.
 const MOST_FAULTS_TOLD: usize = 3;
 
@@ -209,7 +212,7 @@ impl Collection<'_> {
         }
         if self.again && wanted.to <= reaches_back_to {
             findings.missing.push(format!(
-                "the feed lists nothing from before {} any more; `uptake backfill audit-events` searches the audit log for it",
+                "the feed lists nothing from before {} any more; {SEARCH}",
                 to_seconds(reaches_back_to)
             ));
             outcome.tell(std::mem::take(&mut findings.missing), Vec::new());
@@ -218,7 +221,7 @@ impl Collection<'_> {
         }
         if let Some(watermark) = watermark.filter(|watermark| *watermark < reaches_back_to) {
             findings.missing.push(format!(
-                "the feed keeps content for a week, so what appeared between {} and {} is lost to it; `uptake backfill audit-events` searches the audit log",
+                "the feed keeps content for a week, so what appeared between {} and {} is lost to it; {SEARCH}",
                 to_seconds(watermark),
                 to_seconds(reaches_back_to)
             ));
@@ -228,7 +231,7 @@ impl Collection<'_> {
         findings.counts.requests = self.feed.requests() - requests_before;
         if findings.lost > 0 {
             findings.missing.push(format!(
-                "{} blobs of content had expired before they were read; `uptake backfill audit-events` searches the audit log for their events",
+                "{} blobs of content had expired before they were read; {SEARCH}",
                 findings.lost
             ));
         }

@@ -231,7 +231,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: EXCLUDING,
         default: Some("30"),
         example: "5",
-        meaning: "Minutes for which a list read from SharePoint is believed; `uptake exclusions refresh` forgets it at once.",
+        meaning: "Minutes for which a list read from SharePoint is believed; `uptake exclusions refresh` forgets it at once; on S3, delete `state/exclusions.json`.",
     },
     Variable {
         name: "UPTAKE_ENGAGEMENT_STORE",
