@@ -358,3 +358,36 @@ async fn a_search_that_takes_too_long_goes_on_with_the_same_command() {
     let outcome = tenant.backfill_audit(window, at(FIRST_DAY, 12), PATIENT).await.unwrap();
     assert!(outcome.stopped_early.unwrap().contains("begins another one"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_that_microsoft_has_dropped_is_begun_anew_by_the_same_command() {
+    // Another process has begun it long ago; or it is dropped while its records are read.
+    let dropped =
+        "[[fault]]\nroute = \"/v1.0/security/auditLog/queries/{query_id}/records\"\non = [2]\nkind = \"not_found\"";
+    for (scenario, is_old) in [("", true), (dropped, false)] {
+        let tenant = Tenant::with(30, 7, scenario).await;
+        tenant.simulator.set_today(FIRST_DAY);
+        let window = Window::of_days(FIRST_DAY.saturating_sub(5.days()), FIRST_DAY);
+        let now = at(FIRST_DAY, 20);
+        if is_old {
+            let search = r#"{"id": "v1.0/11111111-2222-3333-4444-555555555555", "begun_at": "2026-06-01T08:00:00Z"}"#;
+            let key = format!("state/audit-events/searches/{}_{}.json", window.from, window.to);
+            tenant.folder.write(&key, search.into()).await.unwrap();
+        }
+        let outcome = tenant.backfill_audit(window, now, PATIENT).await.unwrap();
+        assert_eq!(outcome.status, Status::Incomplete, "{outcome:?}");
+        let told = outcome.stopped_early.unwrap();
+        let begun_at = if is_old {
+            "2026-06-01T08:00:00Z".to_owned()
+        } else {
+            now.to_string()
+        };
+        assert!(
+            told.contains(&begun_at) && told.contains("the same command begins another one"),
+            "{told}"
+        );
+        let again = tenant.backfill_audit(window, now, PATIENT).await.unwrap();
+        assert_eq!(again.status, Status::Complete, "{again:?}");
+        assert!(!tenant.read::<Event>(&SILVER_AUDIT_EVENTS).await.is_empty());
+    }
+}

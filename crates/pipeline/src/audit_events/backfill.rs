@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uptake_domain::calendar::{Window, day_of, to_seconds};
 use uptake_lake::Lake;
+use uptake_upstream::error::ApiError;
 use uptake_upstream::microsoft::Graph;
 use uptake_upstream::microsoft::audit_query::{QueryId, QueryStatus};
 
@@ -15,7 +16,7 @@ use super::intake::{Intake, Named, wanted};
 use super::{FUNCTION, Findings, SOURCE, known, summary};
 use crate::bronze::Bronze;
 use crate::config::AuditEventsConfig;
-use crate::exclusions::Exclusions;
+use crate::exclusions::{Exclusions, Known};
 use crate::outcome::{Outcome, PipelineError, Status};
 use crate::ports::Ports;
 use crate::state;
@@ -59,7 +60,15 @@ pub async fn backfill(
         ports,
     };
     let mut findings = Findings::default();
-    let ending = search(graph, &intake, config, exclusions, window, invocation, &mut findings).await;
+    let job = Job {
+        graph,
+        intake: &intake,
+        config,
+        exclusions,
+        window,
+        invocation,
+    };
+    let ending = job.run(&mut findings).await;
     intake.lake.note_calls(exclusions.take_calls());
     intake.lake.note_calls(graph.take_calls());
     let ending = match ending {
@@ -77,70 +86,95 @@ pub async fn backfill(
     intake.lake.leave_trace(ending).await
 }
 
-/// Finds the search, waits for it, and takes in what it found; tells whether it is done with.
-async fn search(
-    graph: &Graph,
-    intake: &Intake<'_>,
-    config: &AuditEventsConfig,
-    exclusions: &Exclusions,
+/// A search of a window, and what it takes.
+struct Job<'a> {
+    graph: &'a Graph,
+    intake: &'a Intake<'a>,
+    config: &'a AuditEventsConfig,
+    exclusions: &'a Exclusions,
     window: Window,
-    invocation: &Invocation,
-    findings: &mut Findings,
-) -> Result<bool, PipelineError> {
-    let (ports, deadline) = (intake.ports, invocation.deadline);
-    let known = known(exclusions, &intake.lake, ports, invocation).await?;
-    let key = key(window);
-    let query = if let Some(search) = state::read::<Search>(ports.files, &key).await? {
-        QueryId::new(search.id)
-    } else {
-        let query = graph.start_audit_query(window, &config.operations, deadline).await?;
-        let search = Search {
-            id: query.to_string(),
-            begun_at: ports.clock.now(),
+    invocation: &'a Invocation,
+}
+
+impl Job<'_> {
+    /// Finds the search, or begins one, and goes on with it; tells whether it is done with.
+    async fn run(&self, findings: &mut Findings) -> Result<bool, PipelineError> {
+        let (ports, deadline) = (self.intake.ports, self.invocation.deadline);
+        let known = known(self.exclusions, &self.intake.lake, ports, self.invocation).await?;
+        let key = key(self.window);
+        let search = if let Some(search) = state::read::<Search>(ports.files, &key).await? {
+            search
+        } else {
+            let query = self
+                .graph
+                .start_audit_query(self.window, &self.config.operations, deadline);
+            let search = Search {
+                id: query.await?.to_string(),
+                begun_at: ports.clock.now(),
+            };
+            state::write(ports.files, &key, &search).await?;
+            search
         };
-        state::write(ports.files, &key, &search).await?;
-        query
-    };
-    let (mut look, mut waited) = (FIRST_LOOK, Duration::ZERO);
-    loop {
-        match graph.audit_query_status(&query, deadline).await? {
-            QueryStatus::Succeeded => break,
-            QueryStatus::Failed => {
-                ports.files.delete(&key).await?;
-                findings.missing.push(
-                    "Microsoft gave the search of the audit log up; the same command begins another one".to_owned(),
-                );
-                return Ok(false);
-            }
-            QueryStatus::Running if waited < LONGEST_WAIT && deadline.allows(look) => {
-                ports.progress.show("seconds of search", waited.as_secs(), None);
-                tokio::time::sleep(look).await;
-                waited += look;
-                look = (look * 2).min(LONGEST_LOOK);
-            }
-            QueryStatus::Running => {
+        let lost = match self.follow(&QueryId::new(search.id), &known, findings).await {
+            Ok(QueryStatus::Running) => {
                 findings
                     .missing
                     .push("Microsoft is still searching the audit log; the same command goes on with it".to_owned());
                 return Ok(false);
             }
+            Ok(QueryStatus::Succeeded) => None,
+            Ok(QueryStatus::Failed) => Some("Microsoft gave the search of the audit log up".to_owned()),
+            Err(PipelineError::Upstream(ApiError::NotFound { .. } | ApiError::Gone { .. })) => Some(format!(
+                "Microsoft no longer has the search of the audit log that was begun at {}",
+                to_seconds(search.begun_at)
+            )),
+            Err(error) => return Err(error),
+        };
+        summary::bring_up_to_date(&self.intake.lake, ports.files, findings).await?;
+        // A search is good for once; asked for again, the log is searched again.
+        ports.files.delete(&key).await?;
+        let is_done = lost.is_none();
+        findings
+            .missing
+            .extend(lost.map(|lost| format!("{lost}; the same command begins another one")));
+        Ok(is_done)
+    }
+
+    /// Waits for a search and takes in what it found; tells how far it came.
+    async fn follow(
+        &self,
+        query: &QueryId,
+        known: &Known,
+        findings: &mut Findings,
+    ) -> Result<QueryStatus, PipelineError> {
+        let (ports, deadline) = (self.intake.ports, self.invocation.deadline);
+        let (mut look, mut waited) = (FIRST_LOOK, Duration::ZERO);
+        loop {
+            match self.graph.audit_query_status(query, deadline).await? {
+                QueryStatus::Succeeded => break,
+                QueryStatus::Running if waited < LONGEST_WAIT && deadline.allows(look) => {
+                    ports.progress.show("seconds of search", waited.as_secs(), None);
+                    tokio::time::sleep(look).await;
+                    waited += look;
+                    look = (look * 2).min(LONGEST_LOOK);
+                }
+                ending => return Ok(ending),
+            }
+        }
+        let named = Named::of(known, ports.clock.now());
+        let mut bronze = Bronze::new(ports.files, SOURCE, day_of(self.window.from), &self.invocation.id);
+        let mut next = None;
+        loop {
+            let page = self.graph.audit_query_page(query, next, deadline).await?;
+            let records = wanted(page.records, &self.config.operations, findings);
+            self.intake
+                .store_records(records, &named, &mut bronze, findings)
+                .await?;
+            ports.progress.show("records found", findings.counts.fetched, None);
+            next = page.next;
+            if next.is_none() {
+                return Ok(QueryStatus::Succeeded);
+            }
         }
     }
-    let named = Named::of(&known, ports.clock.now());
-    let mut bronze = Bronze::new(ports.files, SOURCE, day_of(window.from), &invocation.id);
-    let mut next = None;
-    loop {
-        let page = graph.audit_query_page(&query, next, deadline).await?;
-        let records = wanted(page.records, &config.operations, findings);
-        intake.store_records(records, &named, &mut bronze, findings).await?;
-        ports.progress.show("records found", findings.counts.fetched, None);
-        next = page.next;
-        if next.is_none() {
-            break;
-        }
-    }
-    summary::bring_up_to_date(&intake.lake, ports.files, findings).await?;
-    // A search is good for once; asked for again, the log is searched again.
-    ports.files.delete(&key).await?;
-    Ok(true)
 }
