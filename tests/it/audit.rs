@@ -391,3 +391,26 @@ async fn a_search_that_microsoft_has_dropped_is_begun_anew_by_the_same_command()
         assert!(!tenant.read::<Event>(&SILVER_AUDIT_EVENTS).await.is_empty());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_that_went_silent_is_told_by_the_checks() {
+    let tenant = Tenant::calm(40).await;
+    tenant.simulator.set_today(FIRST_DAY);
+    tenant.offer_usage(FIRST_DAY).await.unwrap();
+    tenant.offer_audit(at(FIRST_DAY, 12)).await.unwrap();
+    // Of the days after, nothing is looked for that anybody does.
+    let mut tenant = tenant;
+    tenant.set("UPTAKE_AUDIT_OPERATIONS", "NothingThatHappens");
+    let later = FIRST_DAY.saturating_add(4.days());
+    tenant.simulator.set_today(later);
+    let outcome = tenant.offer_audit(at(later, 12)).await.unwrap();
+    assert_eq!(outcome.counts.fetched, 0, "{outcome:?}");
+    let checks: Vec<Checked> = tenant.read(&GOLD_DQ_RESULTS).await;
+    let fresh = |status: &str| {
+        let own = checks
+            .iter()
+            .filter(|check| check.table_name == SILVER_AUDIT_EVENTS.name && check.check_name == "freshness");
+        own.filter(|check| check.status == status).count()
+    };
+    assert_eq!((fresh("PASS"), fresh("WARN")), (1, 1));
+}

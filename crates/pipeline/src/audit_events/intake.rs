@@ -228,7 +228,6 @@ impl Intake<'_> {
         let written = self.lake.insert(&SILVER_AUDIT_EVENTS, &rows).await?;
         self.lake.insert(&GOLD_AUDIT_EVENTS, &rows).await?;
         findings.counts.stored += written.inserted;
-        findings.inserted += written.inserted;
         findings.of_strangers += rows.iter().filter(|row| row.user_id.is_none()).count() as u64;
         Ok(())
     }

@@ -131,8 +131,7 @@ struct Findings {
     unread: u64,
     /// Content that nobody can read any more.
     lost: u64,
-    /// New events, and those of them whose person the directory does not know.
-    inserted: u64,
+    /// Events whose person the directory does not know.
     of_strangers: u64,
     /// Records of a kind that is not looked for.
     ignored: u64,
@@ -240,7 +239,8 @@ impl Collection<'_> {
         } else {
             Status::Incomplete
         };
-        findings.checks.extend(checks::of(findings, to));
+        let checks = checks::of(findings, checks::Stored::read(self.intake.lake.tables()).await?, to);
+        findings.checks.extend(checks);
         self.intake.lake.store_checks(day_of(to), &findings.checks).await?;
         if is_read {
             self.intake.lake.note_calls(self.feed.take_calls());
