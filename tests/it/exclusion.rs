@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use jiff::{SignedDuration, ToSpan};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uptake_cli::folder::{Folder, NoParameters};
+use uptake_domain::calendar::Window;
 use uptake_domain::tables::{
     GOLD_AUDIT_EVENTS, GOLD_AUDIT_SUMMARY, GOLD_COPILOT_USAGE, GOLD_ENGAGEMENT_CLOSINGS, GOLD_ENGAGEMENT_DAILY,
     GOLD_ENGAGEMENT_TOTALS, GOLD_LICENSE_SUMMARY, GOLD_USAGE_SCORES, SILVER_AUDIT_EVENTS, SILVER_COPILOT_USAGE,
@@ -536,6 +538,50 @@ async fn a_list_that_cannot_be_read_stops_whoever_needs_it() {
     let error = tenant.offer_audit(at(FIRST_DAY, 20)).await.unwrap_err();
     assert!(error.to_string().contains("UPTAKE_EXCLUSION_LIST_ID"), "{error}");
     assert!(tenant.read::<Named>(&SILVER_AUDIT_EVENTS).await.is_empty());
+}
+
+/// Whoever keeps the list by mail addresses, as a SharePoint column of persons does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_long_as_no_directory_tells_who_is_meant_no_event_is_read() {
+    let tenant = Tenant::calm(40).await;
+    tenant.simulator.set_today(FIRST_DAY);
+    exclude(&tenant, &["somebodys.mail@tenant.example"]).await;
+    let window = Window::of_day(FIRST_DAY.saturating_sub(1.day()));
+    let outcome = tenant.offer_audit(at(FIRST_DAY, 20)).await.unwrap();
+    let searched = tenant
+        .backfill_audit(window, at(FIRST_DAY, 20), Duration::from_secs(5))
+        .await
+        .unwrap();
+    for outcome in [outcome, searched] {
+        assert_eq!(
+            (outcome.status, outcome.watermark),
+            (Status::Incomplete, None),
+            "{outcome:?}"
+        );
+        assert_eq!(outcome.counts.fetched, 0);
+        assert!(outcome.stopped_early.unwrap().contains("collect m365-usage first"));
+    }
+    assert!(tenant.folder.list("bronze/").await.unwrap().is_empty());
+    assert!(tenant.read::<Named>(&SILVER_AUDIT_EVENTS).await.is_empty());
+
+    tenant.offer_usage(FIRST_DAY).await.unwrap();
+    let outcome = tenant.offer_audit(at(FIRST_DAY, 21)).await.unwrap();
+    assert_eq!(outcome.status, Status::Complete, "{outcome:?}");
+    assert!(!tenant.read::<Named>(&SILVER_AUDIT_EVENTS).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_wait_for_the_first_reading_of_the_directory_where_somebody_is_excluded() {
+    let fault = "[[fault]]\nroute = \"/v1.0/users\"\non = [1]\nkind = \"forbidden\"";
+    let tenant = Tenant::with(40, 7, fault).await;
+    tenant.simulator.set_today(FIRST_DAY);
+    exclude(&tenant, &["somebodys.mail@tenant.example"]).await;
+    tenant.offer_usage(FIRST_DAY).await.unwrap_err();
+    let kept = tenant.folder.list("bronze/m365_copilot").await.unwrap();
+    assert!(kept.is_empty(), "{kept:?}");
+    let outcome = tenant.offer_usage(FIRST_DAY).await.unwrap();
+    assert_eq!(outcome.status, Status::Complete, "{outcome:?}");
+    assert!(!tenant.folder.list("bronze/m365_copilot").await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

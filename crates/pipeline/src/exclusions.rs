@@ -142,7 +142,16 @@ pub(crate) struct Known {
     pub(crate) excluded: Excluded,
 }
 
+/// Why nothing is recorded of anybody while [`Known::is_blind`].
+pub(crate) const WITHOUT_DIRECTORY: &str = "there is a list of excluded people, and nothing of the directory is stored yet to tell whose mail addresses and former names are on it; collect m365-usage first";
+
 impl Known {
+    /// Whether there are excluded people and no directory to find them in. A list may have mail addresses, which an audit
+    /// record has not; nothing tells a mail address from a user principal name.
+    pub(crate) fn is_blind(&self) -> bool {
+        !self.excluded.is_empty() && self.people.users.is_empty()
+    }
+
     pub(crate) fn of(people: People, list: ExclusionList) -> Self {
         Self {
             excluded: Excluded::among(&people, list),

@@ -16,7 +16,7 @@ use super::intake::{Intake, Named, wanted};
 use super::{FUNCTION, Findings, SOURCE, known, summary};
 use crate::bronze::Bronze;
 use crate::config::AuditEventsConfig;
-use crate::exclusions::{Exclusions, Known};
+use crate::exclusions::{Exclusions, Known, WITHOUT_DIRECTORY};
 use crate::outcome::{Outcome, PipelineError, Status};
 use crate::ports::Ports;
 use crate::state;
@@ -101,6 +101,10 @@ impl Job<'_> {
     async fn run(&self, findings: &mut Findings) -> Result<bool, PipelineError> {
         let (ports, deadline) = (self.intake.ports, self.invocation.deadline);
         let known = known(self.exclusions, &self.intake.lake, ports, self.invocation).await?;
+        if known.is_blind() {
+            findings.missing.push(WITHOUT_DIRECTORY.to_owned());
+            return Ok(false);
+        }
         let key = key(self.window);
         let search = if let Some(search) = state::read::<Search>(ports.files, &key).await? {
             search

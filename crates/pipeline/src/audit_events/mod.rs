@@ -23,7 +23,7 @@ use uptake_upstream::microsoft::activity::{ActivityFeed, ContentBlob, LONGEST_WI
 use crate::bronze::Bronze;
 use crate::config::AuditEventsConfig;
 use crate::dry_run::{self, ReadOnly};
-use crate::exclusions::{Exclusions, Known};
+use crate::exclusions::{Exclusions, Known, WITHOUT_DIRECTORY};
 use crate::identity_state;
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::people::People;
@@ -267,6 +267,10 @@ impl Collection<'_> {
     /// Reads what became available in the window; tells whether all of it is read, or never will be.
     async fn poll(&self, window: Window, findings: &mut Findings) -> Result<bool, PipelineError> {
         let known = known(self.exclusions, &self.intake.lake, self.ports, self.invocation).await?;
+        if known.is_blind() {
+            findings.missing.push(WITHOUT_DIRECTORY.to_owned());
+            return Ok(false);
+        }
         let mut reading = Reading {
             named: Named::of(&known, self.ports.clock.now()),
             read: ReadBlobs::load(self.ports.files, window).await?,

@@ -224,7 +224,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: EXCLUDING,
         default: Some("Title"),
         example: "Email",
-        meaning: "Internal name of its column with user principal names.",
+        meaning: "Internal name of its column with user principal names. A column of persons gives mail addresses, which mean nobody whom the directory does not show yet.",
     },
     Variable {
         name: "UPTAKE_EXCLUSION_TTL_MINUTES",

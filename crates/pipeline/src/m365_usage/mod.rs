@@ -21,7 +21,7 @@ use uptake_upstream::microsoft::Graph;
 
 use crate::config::M365UsageConfig;
 use crate::dry_run::{self, ReadOnly};
-use crate::exclusions::{Exclusions, Known};
+use crate::exclusions::{Exclusions, Known, WITHOUT_DIRECTORY};
 use crate::outcome::{Counts, Outcome, PipelineError, Status};
 use crate::people::People;
 use crate::ports::Ports;
@@ -204,8 +204,14 @@ impl Collection<'_> {
             self.summarise_licenses(&people, findings).await?;
         }
         let known = Known::of(people, exclusions);
-        let changed = self.read_usage(&mut record, &known, findings).await?;
-        self.read_activity(&mut record, &known, findings).await?;
+        let changed = if known.is_blind() && !is_read {
+            findings.missing.push(WITHOUT_DIRECTORY.to_owned());
+            None
+        } else {
+            let changed = self.read_usage(&mut record, &known, findings).await?;
+            self.read_activity(&mut record, &known, findings).await?;
+            changed
+        };
         rejected::store(&self.lake, &mut findings.rejected).await?;
         findings.counts.quarantined = findings.rejected.len() as u64;
         let reported = self.reported_days().await?;
