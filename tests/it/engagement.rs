@@ -122,7 +122,7 @@ async fn account(tenant: &Tenant, notebook: &Notebook, events: &[Event], last: D
         .flatten()
         .map(|user| (user.upn.to_lowercase(), &user.id))
         .collect();
-    for event in events {
+    for event in events.iter().filter(|event| event.event_on <= last) {
         let known = event.user_id.as_ref().or_else(|| named.get(&event.upn).copied());
         let subject = match known.and_then(|id| subjects.get(id)) {
             Some(subject) => subject.clone(),
@@ -492,7 +492,7 @@ async fn quarter(people: u32, seed: u64, days: usize) {
     let mut last = FIRST_DAY;
     for (index, day) in tenant.days(days).enumerate() {
         let settles = index + 4 >= days;
-        if chance.below(5) != 0 || settles {
+        if chance.below(5) != 0 || settles || index == 0 {
             for hour in [4, 16].into_iter().take(1 + usize::from(chance.below(3) == 0)) {
                 until = at(day, hour);
                 if chance.below(9) == 0 {
@@ -571,7 +571,7 @@ async fn a_quarter_of_delays_repeats_and_interruptions_ends_in_the_same_ledger_s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_schedules_end_in_what_was_served_as_well() {
-    for seed in [3, 7, 19] {
-        Box::pin(quarter(8, seed, 40)).await;
+    for seed in [3, 7] {
+        Box::pin(quarter(30, seed, 25)).await;
     }
 }

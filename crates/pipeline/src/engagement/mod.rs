@@ -266,9 +266,12 @@ impl Derivation<'_> {
                 .fingerprints(&SILVER_M365_ACTIVITY, "report_refresh_on")
                 .await?,
         };
-        // A report that is kept out of gold says nothing yet.
-        inputs.usage.retain(|day, _| told.contains(day));
         let as_of = inputs.day.unwrap_or(self.day);
+        // A report that is kept out of gold says nothing yet, and what is younger than the day waits for its own.
+        inputs.usage.retain(|day, _| told.contains(day));
+        for of_days in [&mut inputs.events, &mut inputs.usage, &mut inputs.activity] {
+            of_days.retain(|day, _| *day <= as_of);
+        }
         let changed = Changed::between(&processed, &inputs, as_of);
         let mut evidence = Evidence::gather(self.silver, &people, &blocked, &changed).await?;
         let grounds = Grounds {
