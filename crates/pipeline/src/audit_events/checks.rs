@@ -16,6 +16,7 @@ const MOST_OF_STRANGERS_PERCENT: f64 = 20.0;
 const OLDEST_NEWEST_HOURS: f64 = 72.0;
 
 /// What is stored, by this collection or an earlier one.
+#[derive(Clone, Copy)]
 pub(super) struct Stored {
     rows: u64,
     newest_day: Option<Date>,
