@@ -475,6 +475,9 @@ async fn ten_thousand_unwanted_requests_leave_nothing_but_a_count() {
     assert_eq!(world.waiting(), 1);
     assert_eq!(world.way.sent.load(Relaxed), 1);
 
+    // Should nobody come any more, a tenth of the burst is told at least.
+    let told = world.counted("NotificationsAccepted") + world.counted("NotificationsRefused");
+    assert!(told * 10 >= UNWANTED as u64, "{told}");
     // Figures come with the first request after a minute.
     tokio::time::sleep(Duration::from_secs(61)).await;
     Sent {

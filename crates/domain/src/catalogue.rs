@@ -68,11 +68,14 @@ impl Unit {
 }
 
 /// How a metric is read. CloudWatch adds up what it is sent, so a repeated invocation would double a `Sum`:
-/// a counter is one datum per series and window, and a repeat writes the same value, which `Maximum` shows once.
+/// a counter is one datum per series and window, and a repeat writes the same value, which `Maximum` shows once. What is
+/// counted since it was last told, and is told by several processes, is never repeated and has to be added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
     /// The largest value of the period.
     Maximum,
+    /// All values of the period together, of whichever process: for counters that are never repeated.
+    Sum,
     /// The smallest value of the period.
     Minimum,
     /// The mean of a distribution's values. A distribution repeated whole has the same mean.
@@ -87,6 +90,7 @@ impl Statistic {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Maximum => "Maximum",
+            Self::Sum => "Sum",
             Self::Minimum => "Minimum",
             Self::Average => "Average",
             Self::P90 => "p90",
@@ -682,15 +686,15 @@ pub static STREAKS_OF_5_DAYS: MetricSpec = engagement(
 pub static NOTIFICATIONS_ACCEPTED: MetricSpec = pipeline(
     "NotificationsAccepted",
     Unit::Count,
-    Statistic::Maximum,
-    "Notifications of new audit content that the webhook took and handed on since it last said so, at most once a minute.",
+    Statistic::Sum,
+    "Notifications of new audit content that the webhook took and handed on. Each datum is of those since the one before and is never repeated, so they add up. A lower bound: of the last minute of a burst up to nine tenths may never be told.",
 );
 /// Requests that were none.
 pub static NOTIFICATIONS_REFUSED: MetricSpec = pipeline(
     "NotificationsRefused",
     Unit::Count,
-    Statistic::Maximum,
-    "Requests to the webhook that were not Microsoft's, or not understood, since it last said so, at most once a minute.",
+    Statistic::Sum,
+    "Requests to the webhook that were not Microsoft's, or not understood. Each datum is of those since the one before and is never repeated, so they add up. A lower bound: of the last minute of a burst up to nine tenths may never be told.",
 );
 /// Whether engagement stands still.
 pub static ROTATION_PAUSED: MetricSpec = pipeline(

@@ -37,8 +37,11 @@ const MOST_BODY_BYTES: usize = 512 * 1024;
 const SECRETS_BELIEVED_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Pause between attempts to read secrets that cannot be read, however many requests come.
 const SECRETS_RETRIED_AFTER: SignedDuration = SignedDuration::from_secs(10);
-/// Figures are published no more often.
+/// Figures are published so often, if there is anything to answer.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// Within that time they are published with the tenth request besides, the hundredth, the thousandth and so on: nobody may
+/// come any more to have the rest of a burst told, and most of that is nine tenths.
+const FIRST_TOLD_BETWEEN: u64 = 10;
 /// How long the secrets or the queue may take: whoever waits longer is better told to come again. Microsoft does not state
 /// how long it waits (chosen 2026-11-22).
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -127,6 +130,9 @@ struct Memory {
     replays: Replays,
     counts: Counts,
     told_at: Option<Timestamp>,
+    /// Requests of the minute that are told already, and how many there have to be to tell of more.
+    told_between: u64,
+    next_told: u64,
 }
 
 /// What a request is held against.
@@ -143,6 +149,33 @@ struct Expected {
 struct Counts {
     accepted: u64,
     refused: u64,
+}
+
+impl Counts {
+    fn all(self) -> u64 {
+        self.accepted + self.refused
+    }
+}
+
+impl Memory {
+    /// What is to be told now, if it is time to.
+    fn take_due(&mut self, now: Timestamp) -> Option<Counts> {
+        let requests = self.told_between + self.counts.all();
+        if self.told_at.is_none_or(|at| now.duration_since(at) >= TOLD_EVERY) {
+            self.told_at = Some(now);
+            self.told_between = 0;
+            self.next_told = FIRST_TOLD_BETWEEN;
+        } else if requests >= self.next_told {
+            self.told_between = requests;
+            // Some that came side by side may have passed more than one.
+            while self.next_told <= requests {
+                self.next_told = self.next_told.saturating_mul(10);
+            }
+        } else {
+            return None;
+        }
+        Some(std::mem::take(&mut self.counts))
+    }
 }
 
 fn digest(text: &str) -> [u8; 32] {
@@ -245,16 +278,11 @@ impl ActivityWebhook {
         }
     }
 
-    /// Publishes what was counted since, if it is time to. What could not be published is so a minute later.
+    /// Publishes what was counted since, if it is time to. What could not be published is so the next time.
     async fn publish(&self, ports: WebhookPorts<'_>) {
         let now = ports.clock.now();
-        let counts = {
-            let mut memory = self.memory();
-            if memory.told_at.is_some_and(|at| now.duration_since(at) < TOLD_EVERY) {
-                return;
-            }
-            memory.told_at = Some(now);
-            std::mem::take(&mut memory.counts)
+        let Some(counts) = self.memory().take_due(now) else {
+            return;
         };
         let datum = |spec: &'static MetricSpec, count: u64| {
             #[expect(clippy::cast_precision_loss, reason = "requests of a few minutes are far below 2^53")]
@@ -265,10 +293,11 @@ impl ActivityWebhook {
             datum(&NOTIFICATIONS_REFUSED, counts.refused),
         ];
         if let Err(error) = hurried(PATIENCE_WITH_FIGURES, ports.metrics.publish(&data), "the figures").await {
-            tracing::warn!(%error, "requests were counted and the figures not published; the next minute tries again");
+            tracing::warn!(%error, "requests were counted and the figures not published; a later request tries again");
             let mut memory = self.memory();
             memory.counts.accepted += counts.accepted;
             memory.counts.refused += counts.refused;
+            memory.told_between = memory.told_between.saturating_sub(counts.all());
         }
     }
 

@@ -464,7 +464,7 @@ async fn an_empty_secret_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn figures_are_published_once_a_minute_and_add_up() {
+async fn figures_are_published_once_a_minute_and_between_and_add_up() {
     let (world, webhook) = (World::new(), webhook());
     for second in 0..300 {
         let body = json!([notification(&format!("content-{}", second / 2))]).to_string();
@@ -475,9 +475,43 @@ async fn figures_are_published_once_a_minute_and_add_up() {
         world.wait(1);
     }
     let (accepted, refused) = (world.told(&NOTIFICATIONS_ACCEPTED), world.told(&NOTIFICATIONS_REFUSED));
-    assert_eq!(accepted, [1, 60, 180]);
-    assert_eq!(refused, [0, 60, 180]);
+    // At the beginning of a minute, at its tenth request and its hundredth; what could not be told then is told later.
+    assert_eq!(accepted, [1, 5, 45, 10, 5, 175, 5, 45]);
+    assert_eq!(refused, [0, 5, 45, 10, 5, 175, 5, 45]);
     assert_eq!(world.queued(), 150);
+}
+
+#[tokio::test]
+async fn of_a_burst_that_ends_at_least_a_tenth_is_told() {
+    for requests in [1, 10, 11, 99, 100, 110, 5_000] {
+        let (world, webhook) = (World::new(), webhook());
+        for _ in 0..requests {
+            assert_eq!(world.ask(&webhook, posted(b"forged")).await, 400);
+        }
+        let told = world.told(&NOTIFICATIONS_REFUSED);
+        let sum: u64 = told.iter().sum();
+        assert!(sum * 10 >= requests, "{requests}: {told:?}");
+        assert!(told.len() <= 4, "{requests}: {told:?}");
+        // Whoever comes later has the rest told.
+        world.wait(60);
+        assert_eq!(world.ask(&webhook, posted(b"forged")).await, 400);
+        let sum: u64 = world.told(&NOTIFICATIONS_REFUSED).iter().sum();
+        assert_eq!(sum, requests + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_burst_whose_figures_cannot_be_published_is_told_by_a_later_request() {
+    let (world, webhook) = (World::new(), webhook());
+    world.metrics_are_down.store(true, Relaxed);
+    for _ in 0..50 {
+        assert_eq!(world.ask(&webhook, posted(b"forged")).await, 400);
+    }
+    world.metrics_are_down.store(false, Relaxed);
+    for _ in 0..60 {
+        assert_eq!(world.ask(&webhook, posted(b"forged")).await, 400);
+    }
+    assert_eq!(world.told(&NOTIFICATIONS_REFUSED), [100]);
 }
 
 /// A request that is nearly right, or not at all.
