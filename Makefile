@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-LAMBDAS := activity-webhook audit-events copilot-seats engagement engagement-api identity-keys m365-usage mailer scoring workflow-metrics
+LAMBDAS := activity-webhook audit-events copilot-seats engagement engagement-api grafana-health identity-keys m365-usage mailer scoring workflow-metrics
 VENV := .venv/.installed
 # nextest where it is installed, plain cargo test elsewhere: both run the same tests.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)

@@ -32,6 +32,7 @@ mod odd_runs;
 mod runtime_api;
 mod seats;
 mod tenant;
+mod watching;
 mod webhook;
 mod weekly_digest;
 mod workflow_faults;

@@ -14,22 +14,25 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uptake_pipeline::config::{ConfigFaults, Environment, Face};
 use uptake_pipeline::outcome::{Outcome, PipelineError};
+use uptake_pipeline::ports::Metrics as _;
 use uptake_pipeline::trigger::{Invocation, Trigger};
 use uptake_upstream::clock::Deadline;
 
 use crate::adapters::{Adapters, Stores};
+use crate::metering::Meter;
 use crate::sqs_event;
 
 /// Kept back from the platform's deadline, so that a collection that stops early can still record how far it came and
 /// answer: several calls to AWS, one of them perhaps repeated.
 const RESERVE: Duration = Duration::from_secs(10);
 
-/// Runs a function until the platform ends it.
+/// Runs the function of that name until the platform ends it.
 ///
 /// `configure` reads the function's own settings, `collect` is its use case. Faulty settings do not end the process:
 /// Lambda would start it over and over, and the reason would drown. They are logged once, and every invocation fails
 /// with them.
 pub async fn serve<C>(
+    name: &'static str,
     configure: impl FnOnce(&mut Environment<'static>) -> Option<C>,
     collect: impl AsyncFn(&C, &Adapters, &Trigger, &Invocation) -> Result<Outcome, PipelineError>,
 ) -> Result<(), Error> {
@@ -41,8 +44,12 @@ pub async fn serve<C>(
             Some(trigger) => trigger,
             None => parse_trigger(event.payload)?,
         };
+        let (meter, given) = (Meter::begin(adapters.clock.now()), event.context.env_config.memory);
         let invocation = invocation(event.context, adapters);
         let outcome = collect(config, adapters, &trigger, &invocation).await;
+        if !trigger.dry_run {
+            publish_usage(&meter, name, given, adapters).await;
+        }
         // The runtime logs the diagnostic of a failure.
         let outcome = outcome.map_err(|error| diagnostic(error.error_type(), &error))?;
         log_outcome(&outcome);
@@ -54,6 +61,7 @@ pub async fn serve<C>(
 /// The same for a function with a payload and an answer of its own. `payload` shows whoever sends something else what to
 /// send; the answer is logged, so it names nobody.
 pub async fn serve_with<C, P: DeserializeOwned, A: Serialize>(
+    name: &'static str,
     configure: impl FnOnce(&mut Environment<'static>) -> Option<C>,
     payload: &'static str,
     handle: impl AsyncFn(&C, &Adapters, &P, &Invocation) -> Result<A, PipelineError>,
@@ -63,13 +71,23 @@ pub async fn serve_with<C, P: DeserializeOwned, A: Serialize>(
     lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
         let (config, adapters) = function.as_ref().map_err(Clone::clone)?;
         let request = parse_payload(event.payload, payload)?;
+        let (meter, given) = (Meter::begin(adapters.clock.now()), event.context.env_config.memory);
         let answer = handle(config, adapters, &request, &invocation(event.context, adapters)).await;
+        publish_usage(&meter, name, given, adapters).await;
         let answer = answer.map_err(|error| diagnostic(error.error_type(), &error))?;
         let answer = serde_json::json!(answer);
         tracing::info!(%answer, "answered");
         Ok::<Value, Diagnostic>(answer)
     }))
     .await
+}
+
+/// Publishes what the invocation took. The invocation is done by then, whatever becomes of these figures.
+async fn publish_usage(meter: &Meter, function: &str, memory_megabytes: i32, adapters: &Adapters) {
+    let data = meter.read(function, memory_megabytes, adapters.clock.now());
+    if let Err(error) = adapters.metrics.publish(&data).await {
+        tracing::warn!(%error, "what the invocation took could not be published");
+    }
 }
 
 /// The function's own settings and AWS, or what is wrong with the settings, which is logged here.

@@ -9,6 +9,7 @@ pub mod lake;
 pub mod lambda;
 #[cfg(test)]
 mod loopback;
+mod metering;
 pub mod s3;
 mod service_error;
 pub mod ses;

@@ -74,6 +74,8 @@ pub enum Function {
     CopilotSeats,
     /// Streaks, points and totals of people without names, from what the Microsoft functions stored
     Engagement,
+    /// Whether Grafana answers: a metric
+    GrafanaHealth,
     /// Directory, licences and usage reports from Microsoft 365: bronze, silver and gold
     #[value(name = "m365-usage")]
     M365Usage,

@@ -13,7 +13,8 @@ use uptake_pipeline::outcome::{Outcome, Status};
 use uptake_pipeline::ports::{Clock, Files, Ports, SystemClock};
 use uptake_pipeline::trigger::{Invocation, Trigger};
 use uptake_pipeline::{
-    audit_events, copilot_seats, engagement, m365_usage, mailer, report_record, scoring, workflow_metrics,
+    audit_events, copilot_seats, engagement, grafana_health, m365_usage, mailer, report_record, scoring,
+    workflow_metrics,
 };
 use uptake_upstream::clock::Deadline;
 use uuid::Uuid;
@@ -39,6 +40,7 @@ pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<Stri
         Function::M365Usage => Some("Microsoft tells the present directory only, so there is nothing to look back at"),
         Function::Scoring => Some("name the day with `uptake run scoring --date`"),
         Function::Engagement => Some("it looks back by itself, as far as there is anything new"),
+        Function::GrafanaHealth => Some("Grafana tells how it is now, and not how it was"),
         Function::Mailer => Some("name the day with `uptake run mailer --date`"),
         Function::AuditEvents if asked.dry_run => Some("a search of the audit log has no dry run"),
         Function::AuditEvents | Function::WorkflowMetrics if asked.from <= asked.to => None,
@@ -205,6 +207,7 @@ async fn collect(
         Function::AuditEvents => job.audit_events(get).await,
         Function::CopilotSeats => job.copilot_seats(get).await,
         Function::Engagement => job.engagement(get).await,
+        Function::GrafanaHealth => job.grafana_health(get).await,
         Function::M365Usage => job.m365_usage(get).await,
         Function::Scoring => job.scoring(get).await,
         Function::Mailer => job.mailer(get).await,
@@ -228,6 +231,7 @@ fn trigger(run: &Run) -> Trigger {
             Function::CopilotSeats | Function::M365Usage => run.at.is_none(),
             Function::AuditEvents
             | Function::Engagement
+            | Function::GrafanaHealth
             | Function::Mailer
             | Function::Scoring
             | Function::WorkflowMetrics => run.date.is_some(),
@@ -332,6 +336,16 @@ impl Job<'_> {
         let github = config.connect(&NoParameters, Arc::new(SystemClock)).await?;
         let ports = self.ports(&folder);
         let outcome = workflow_metrics::collect(&github, &config, ports, &folder, &self.trigger, &invocation()).await?;
+        Ok(outcome)
+    }
+
+    async fn grafana_health(&self, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+        let mut environment = Environment::new(Face::CommandLine, get);
+        let (root, config) = (environment.folder(), environment.grafana_health());
+        let (root, config) = environment.finish(root.zip(config))?;
+        let folder = Folder::new(root);
+        let grafana = config.connect(Arc::new(SystemClock))?;
+        let outcome = grafana_health::check(&grafana, self.ports(&folder), &self.trigger, &invocation()).await?;
         Ok(outcome)
     }
 

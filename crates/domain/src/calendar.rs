@@ -106,6 +106,11 @@ pub fn start_of(day: Date) -> Timestamp {
     TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
 }
 
+/// Whole days from one instant to a later one; none where it has passed.
+pub fn whole_days_until(later: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(later.duration_since(now).as_hours() / 24).unwrap_or(0)
+}
+
 /// The beginning of the UTC hour an instant falls into.
 pub fn start_of_hour(instant: Timestamp) -> Timestamp {
     let midnight = start_of(day_of(instant));

@@ -87,7 +87,7 @@ pub enum Statistic {
 
 impl Statistic {
     /// The name as CloudWatch spells it.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Maximum => "Maximum",
             Self::Sum => "Sum",
@@ -260,6 +260,8 @@ const BY_REPOSITORY: &[&[Dimension]] = &[&[Dimension::Repository]];
 /// The dimension sets of a metric of Microsoft 365 licences.
 const BY_DEPARTMENT: &[&[Dimension]] = &[&[], &[Dimension::Department]];
 const BY_APP: &[&[Dimension]] = &[&[], &[Dimension::App]];
+/// The dimension set of a metric of which there is one series.
+const OVERALL: &[&[Dimension]] = &[&[]];
 /// The dimension set of a metric about Uptake itself.
 const BY_FUNCTION: &[&[Dimension]] = &[&[Dimension::Function]];
 
@@ -404,6 +406,13 @@ pub static RECORDS_QUARANTINED: MetricSpec = pipeline(
     Unit::Count,
     Statistic::Maximum,
     "Upstream records that could not be understood; their bytes are kept, under state/quarantine or in `silver_rejected`.",
+);
+/// How much of everything that was.
+pub static RECORDS_QUARANTINED_SHARE: MetricSpec = pipeline(
+    "RecordsQuarantinedShare",
+    Unit::Percent,
+    Statistic::Maximum,
+    "Records set aside, of all that the collection was sent.",
 );
 /// Requests sent.
 pub static UPSTREAM_REQUESTS: MetricSpec = pipeline(
@@ -718,6 +727,39 @@ pub static CHECKS_FAILED: MetricSpec = pipeline(
     "Data-quality checks of the collection that ended with WARN or FAIL; `gold_copilot_dq_results` says which.",
 );
 
+/// How long a credential still serves.
+pub static CREDENTIAL_DAYS_LEFT: MetricSpec = pipeline(
+    "CredentialDaysLeft",
+    Unit::Count,
+    Statistic::Minimum,
+    "Whole days until the GitHub token or the client secret that the function uses expires. None for a token without an end, and where the app registration may not read itself.",
+);
+/// Whether Grafana answers.
+pub static GRAFANA_AVAILABLE: MetricSpec = MetricSpec {
+    namespace: Namespace::Pipeline,
+    name: "GrafanaAvailable",
+    unit: Unit::Count,
+    statistic: Statistic::Minimum,
+    dimensions: OVERALL,
+    period_seconds: 300,
+    description: "1 when Grafana answered its health check and said that its database is well, else 0.",
+    internal: true,
+};
+/// Memory.
+pub static MEMORY_USED: MetricSpec = pipeline(
+    "MemoryUsed",
+    Unit::Percent,
+    Statistic::Maximum,
+    "The most memory the function's process has held since it began, of what the function is given.",
+);
+/// Processor.
+pub static PROCESSOR_USED: MetricSpec = pipeline(
+    "ProcessorUsed",
+    Unit::Percent,
+    Statistic::Maximum,
+    "Processor time of an invocation, of what Lambda gives a function of that memory (one processor for 1,769 MB) in the time it took.",
+);
+
 /// The whole catalogue, in the order of `dashboards/metrics.json`: by namespace, then by name, then by period.
 pub static ALL: &[&MetricSpec] = &[
     &SEATS,
@@ -744,14 +786,19 @@ pub static ALL: &[&MetricSpec] = &[
     &COLLECTIONS_INCOMPLETE,
     &CONCEALED_NAMES,
     &CONTENT_LOST,
+    &CREDENTIAL_DAYS_LEFT,
+    &GRAFANA_AVAILABLE,
     &LOG_EVENTS_REJECTED,
     &MAILS_IN_DOUBT,
     &MAILS_REFUSED,
     &MAILS_SENT,
+    &MEMORY_USED,
     &NOTIFICATIONS_ACCEPTED,
     &NOTIFICATIONS_REFUSED,
+    &PROCESSOR_USED,
     &RATE_BUDGET_LEFT,
     &RECORDS_QUARANTINED,
+    &RECORDS_QUARANTINED_SHARE,
     &ROTATION_PAUSED,
     &STALE_REPORTS,
     &TRIGGERS_PAST_DUE,

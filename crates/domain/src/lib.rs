@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod alarms;
 pub mod audit_event;
 pub mod calendar;
 pub mod catalogue;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use uptake_upstream::github::{GitHub, Identity};
+use uptake_upstream::grafana::Grafana;
 use uptake_upstream::http::Patience;
 use uptake_upstream::microsoft::activity::ActivityFeed;
 use uptake_upstream::microsoft::{Graph, Principal};
@@ -11,10 +12,11 @@ use uptake_upstream::origin::Origin;
 use secrecy::ExposeSecret;
 
 use crate::config::{
-    AuditEventsConfig, CopilotSeatsConfig, Credential, ExclusionConfig, MicrosoftConfig, SubscriptionConfig,
-    WorkflowMetricsConfig,
+    AuditEventsConfig, CopilotSeatsConfig, Credential, ExclusionConfig, GrafanaHealthConfig, MicrosoftConfig,
+    SubscriptionConfig, WorkflowMetricsConfig,
 };
 use crate::exclusions::Exclusions;
+use crate::grafana_health;
 use crate::outcome::PipelineError;
 use crate::ports::{Clock, Secrets};
 
@@ -30,6 +32,13 @@ impl WorkflowMetricsConfig {
     /// A GitHub client with the configured credential.
     pub async fn connect(&self, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> Result<GitHub, PipelineError> {
         connect(&self.api, &self.credential, secrets, clock).await
+    }
+}
+
+impl GrafanaHealthConfig {
+    /// A client of Grafana.
+    pub fn connect(&self, clock: Arc<dyn Clock>) -> Result<Grafana, PipelineError> {
+        Ok(Grafana::new(self.grafana.clone(), clock, grafana_health::PATIENCE)?)
     }
 }
 

@@ -116,15 +116,9 @@ impl Collection<'_> {
         self.lake.note_calls(self.github.take_calls());
         let outcome = self.lake.leave_trace(outcome).await;
         let budget = self.github.budget_left().map(|left| (&RATE_BUDGET_LEFT, left));
-        telemetry::publish(
-            self.ports.metrics,
-            FUNCTION,
-            trigger,
-            past_due,
-            outcome,
-            budget.as_slice(),
-        )
-        .await
+        let credential = telemetry::credential_days_left(self.github.credential_ends_at(), self.ports.clock);
+        let more: Vec<_> = budget.into_iter().chain(credential).collect();
+        telemetry::publish(self.ports.metrics, FUNCTION, trigger, past_due, outcome, &more).await
     }
 
     async fn offer(&self, trigger: &Trigger, past_due: bool) -> Result<Outcome, PipelineError> {

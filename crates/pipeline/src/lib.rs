@@ -13,6 +13,7 @@ pub mod engagement_names;
 pub mod engagement_queries;
 pub mod erase;
 pub mod exclusions;
+pub mod grafana_health;
 pub mod identity_keys;
 pub mod identity_state;
 pub mod licenses_mail;

@@ -1,9 +1,10 @@
 //! What an invocation says about itself: the same figures for every function.
 
-use uptake_domain::calendar::{is_past_due, start_of_hour};
+use jiff::Timestamp;
+use uptake_domain::calendar::{is_past_due, start_of_hour, whole_days_until};
 use uptake_domain::catalogue::{
-    COLLECTIONS_COMPLETED, COLLECTIONS_INCOMPLETE, Dimension, MetricSpec, RECORDS_QUARANTINED, TRIGGERS_PAST_DUE,
-    UPSTREAM_REQUESTS, WATERMARK_LAG,
+    COLLECTIONS_COMPLETED, COLLECTIONS_INCOMPLETE, CREDENTIAL_DAYS_LEFT, Dimension, MetricSpec, RECORDS_QUARANTINED,
+    RECORDS_QUARANTINED_SHARE, TRIGGERS_PAST_DUE, UPSTREAM_REQUESTS, WATERMARK_LAG,
 };
 
 use crate::outcome::{Outcome, PipelineError, Status};
@@ -57,6 +58,7 @@ pub(crate) async fn publish(
             datum(&COLLECTIONS_COMPLETED, (outcome.status == Status::Complete).into()),
             datum(&COLLECTIONS_INCOMPLETE, (outcome.status == Status::Incomplete).into()),
             datum(&RECORDS_QUARANTINED, counts.quarantined),
+            datum(&RECORDS_QUARANTINED_SHARE, share(counts.quarantined, counts.fetched)),
             datum(&UPSTREAM_REQUESTS, counts.requests),
         ]);
         data.extend(more.iter().map(|(spec, value)| datum(spec, *value)));
@@ -67,4 +69,17 @@ pub(crate) async fn publish(
     }
     metrics.publish(&data).await?;
     Ok(outcome)
+}
+
+/// How long a credential still serves, where that is known.
+pub(crate) fn credential_days_left(
+    ends_at: Option<Timestamp>,
+    clock: &dyn Clock,
+) -> Option<(&'static MetricSpec, u64)> {
+    Some((&CREDENTIAL_DAYS_LEFT, whole_days_until(ends_at?, clock.now())))
+}
+
+/// Whole percent. Some counts of what was fetched leave out what was set aside.
+fn share(part: u64, whole: u64) -> u64 {
+    (100 * part).checked_div(whole.max(part)).unwrap_or(0)
 }

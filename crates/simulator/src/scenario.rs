@@ -85,6 +85,10 @@ pub struct Scenario {
     pub usage_report_versions: Vec<UsageReport>,
     /// How long the address of a report is good.
     pub download_seconds: u64,
+    /// The day on which the client secret expires; without one, the application may not read itself.
+    pub client_secret_ends_on: Option<Date>,
+    /// When the GitHub token expires; without it, never.
+    pub github_token_ends_at: Option<Timestamp>,
     /// Whether reports tell of people by names that nobody knows.
     pub concealed_names: bool,
     /// The fewest and the most days from a refresh date to its report.
@@ -249,6 +253,8 @@ impl Default for Scenario {
             usage_report_delivery: Delivery::default(),
             usage_report_versions: vec![UsageReport::V2, UsageReport::V1, UsageReport::Beta],
             download_seconds: 300,
+            client_secret_ends_on: None,
+            github_token_ends_at: None,
             concealed_names: false,
             report_lag_days: [1, 3],
             missing_report_days: Vec::new(),

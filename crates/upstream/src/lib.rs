@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod error;
 pub mod github;
+pub mod grafana;
 pub mod http;
 pub mod microsoft;
 pub mod origin;

@@ -4,6 +4,7 @@
 mod bench;
 mod generate;
 mod layout;
+mod terraform;
 
 use std::path::{Path, PathBuf};
 

@@ -8,6 +8,7 @@ use uptake_pipeline::identity_keys::{self, EngagementStore, PAYLOAD, Request};
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Error> {
     lambda::serve_with(
+        identity_keys::FUNCTION,
         Environment::identity_keys,
         PAYLOAD,
         async |config, aws, request: &Request, invocation| {

@@ -6,8 +6,12 @@ use uptake_pipeline::mailer;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda::serve(Environment::mailer, async |config, aws, trigger, invocation| {
-        mailer::deliver(config, aws.ports(), &aws.mail, trigger, invocation).await
-    })
+    lambda::serve(
+        mailer::FUNCTION,
+        Environment::mailer,
+        async |config, aws, trigger, invocation| {
+            mailer::deliver(config, aws.ports(), &aws.mail, trigger, invocation).await
+        },
+    )
     .await
 }

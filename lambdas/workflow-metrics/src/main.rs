@@ -9,6 +9,7 @@ use uptake_pipeline::workflow_metrics;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda::serve(
+        workflow_metrics::FUNCTION,
         Environment::workflow_metrics,
         async |config, aws, trigger, invocation| {
             // Connecting anew reads the token again: a rotated one, or a permission granted late, needs no new deployment.

@@ -304,6 +304,13 @@ pub struct MailerConfig {
     pub sender: Recipient,
 }
 
+/// What `grafana-health` needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrafanaHealthConfig {
+    /// Grafana.
+    pub grafana: Origin,
+}
+
 /// Reads variables and remembers every fault.
 pub struct Environment<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
@@ -627,6 +634,12 @@ impl<'a> Environment<'a> {
             retention_days: retention?.0,
             week_starts_on: week?,
         })
+    }
+
+    /// What `grafana-health` needs.
+    pub fn grafana_health(&mut self) -> Option<GrafanaHealthConfig> {
+        let grafana = self.parsed("UPTAKE_GRAFANA_URL", None)?;
+        Some(GrafanaHealthConfig { grafana })
     }
 
     /// What `mailer` needs.

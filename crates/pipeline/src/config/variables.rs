@@ -21,6 +21,7 @@ const ALL_FUNCTIONS: &[&str] = &[
     "copilot-seats",
     "engagement",
     "engagement-api",
+    "grafana-health",
     "identity-keys",
     "m365-usage",
     "mailer",
@@ -48,6 +49,7 @@ const LOG_GROUPS: &[&str] = &["scoring", "workflow-metrics"];
 const SEATS: &[&str] = &["copilot-seats"];
 const WORKFLOWS: &[&str] = &["workflow-metrics"];
 const MAILER: &[&str] = &["mailer"];
+const GRAFANA: &[&str] = &["grafana-health"];
 
 /// Every variable, in the order people set them.
 pub const VARIABLES: &[Variable] = &[
@@ -161,7 +163,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: MICROSOFT,
         default: None,
         example: "66666666-7777-8888-9999-000000000000",
-        meaning: "The app registration's application (client) id. Application permissions, with admin consent: `User.Read.All`, `LicenseAssignment.Read.All`, `Reports.Read.All`, and `ReportSettings.Read.All` if you can (SECURITY.md says what for).",
+        meaning: "The app registration's application (client) id. Application permissions, with admin consent: `User.Read.All`, `LicenseAssignment.Read.All`, `Reports.Read.All`, and `ReportSettings.Read.All` and `Application.Read.All` if you can (SECURITY.md says what for).",
     },
     Variable {
         name: "UPTAKE_CLIENT_ID_PARAMETER",
@@ -372,5 +374,12 @@ pub const VARIABLES: &[Variable] = &[
         default: None,
         example: "uptake@octo.example",
         meaning: "Sender of every mail; on AWS an address or domain verified with SES.",
+    },
+    Variable {
+        name: "UPTAKE_GRAFANA_URL",
+        functions: GRAFANA,
+        default: None,
+        example: "https://g-0123456789.grafana-workspace.eu-central-1.amazonaws.com",
+        meaning: "Grafana's address: scheme and host, no path. Plain HTTP only on loopback.",
     },
 ];

@@ -9,8 +9,8 @@ mod reports;
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use uptake_domain::calendar::{Window, to_seconds};
 use uptake_domain::catalogue::{CHECKS_FAILED, CONCEALED_NAMES, MetricSpec, STALE_REPORTS, USAGE_REPORT_AGE};
 use uptake_domain::data_quality::{Check, CheckStatus};
@@ -104,6 +104,8 @@ struct Findings {
     concealed: bool,
     /// From the day up to which reports tell to the day collected.
     report_age: Option<SignedDuration>,
+    /// When the client secret expires, where that may be known.
+    secret_ends_at: Option<Timestamp>,
 }
 
 impl Findings {
@@ -145,7 +147,11 @@ impl Collection<'_> {
         self.lake.note_calls(self.exclusions.take_calls());
         self.lake.note_calls(self.graph.take_calls());
         let ending = self.lake.leave_trace(ending).await;
-        let metrics = findings.metrics();
+        let mut metrics = findings.metrics();
+        metrics.extend(telemetry::credential_days_left(
+            findings.secret_ends_at,
+            self.ports.clock,
+        ));
         telemetry::publish(self.ports.metrics, FUNCTION, trigger, past_due, ending, &metrics).await
     }
 
@@ -224,6 +230,7 @@ impl Collection<'_> {
         let is_told = is_fresh && record.report_refresh_on.is_some();
         record.can_be_scored = record.directory.is_some() && (is_told || nobody_to_tell_of);
         record.complete = findings.missing.is_empty();
+        findings.secret_ends_at = self.secret_ends_at().await;
         self.check_tables(&record, &known.people, findings).await?;
         self.lake.store_checks(self.day, &findings.checks).await?;
         record.missing.clone_from(&findings.missing);
@@ -236,6 +243,15 @@ impl Collection<'_> {
             Some(error) => Err(error.into()),
             None => Ok(record),
         }
+    }
+
+    /// Nothing that is collected depends on it, and an application may not read itself unless an administrator lets it.
+    async fn secret_ends_at(&self) -> Option<Timestamp> {
+        let told = self.graph.client_secret_ends_at(self.invocation.deadline).await;
+        told.unwrap_or_else(|error| {
+            tracing::info!(%error, "nobody will be told that the client secret is about to expire");
+            None
+        })
     }
 
     /// Tables that are not tended grow slow and large, and no day is lost when that fails once.

@@ -214,6 +214,10 @@ impl Collection<'_> {
             (&LOG_EVENTS_REJECTED, figures.published.rejected.total()),
         ];
         more.extend(self.github.budget_left().map(|left| (&RATE_BUDGET_LEFT, left)));
+        more.extend(telemetry::credential_days_left(
+            self.github.credential_ends_at(),
+            self.ports.clock,
+        ));
         telemetry::publish(self.ports.metrics, FUNCTION, self.trigger, past_due, outcome, &more).await
     }
 

@@ -11,7 +11,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
     http::{
-        HeaderValue, Method, StatusCode,
+        HeaderName, HeaderValue, Method, StatusCode,
         header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, USER_AGENT},
     },
     middleware::Next,
@@ -108,6 +108,15 @@ fn spent(resource: Resource, status: StatusCode) -> Refusal {
 fn labelled(world: &World, resource: Resource, mut response: Response) -> Response {
     let headers = response.headers_mut();
     world.github.limits.label(&world.clock, resource, headers);
+    let ends_at = world.settings.scenario.github_token_ends_at;
+    if let Some(ends_at) =
+        ends_at.and_then(|ends_at| ends_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string().parse().ok())
+    {
+        headers.insert(
+            HeaderName::from_static("github-authentication-token-expiration"),
+            ends_at,
+        );
+    }
     // What GitHub writes, and what a client that compares strings has to cope with.
     if headers
         .get(CONTENT_TYPE)

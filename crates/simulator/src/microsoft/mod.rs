@@ -2,6 +2,7 @@
 
 mod active_users;
 mod activity;
+mod application;
 mod assignments;
 mod audit;
 mod audit_query;
@@ -68,6 +69,7 @@ pub const CLIENT_SECRET: &str = "simulated-client-secret";
 const TOKEN: &str = "/{tenant}/oauth2/v2.0/token";
 const USERS: &str = "/v1.0/users";
 const SUBSCRIBED_SKUS: &str = "/v1.0/subscribedSkus";
+const APPLICATION: &str = "/v1.0/{entity}";
 const REPORT_SETTINGS: &str = "/v1.0/admin/reportSettings";
 const USAGE: &str = "/v1.0/copilot/reports/{function}";
 const BETA_USAGE: &str = "/beta/copilot/reports/{function}";
@@ -206,6 +208,7 @@ pub(crate) fn router(world: &Arc<World>) -> Router<Arc<World>> {
     Router::new()
         .route(USERS, get(users::users))
         .route(SUBSCRIBED_SKUS, get(users::subscribed_skus))
+        .route(APPLICATION, get(application::application))
         .route(REPORT_SETTINGS, get(users::report_settings))
         .route(USAGE, get(usage_report::csv))
         .route(BETA_USAGE, get(usage_report::json))

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
@@ -110,6 +111,11 @@ impl GitHub {
     /// Requests sent so far, retries and unchanged pages included.
     pub fn requests(&self) -> u64 {
         self.http.requests()
+    }
+
+    /// When the token expires, as GitHub's last answer said; nothing for one without an end, or an App.
+    pub fn credential_ends_at(&self) -> Option<Timestamp> {
+        self.http.credential_ends_at()
     }
 
     /// Requests left of the primary REST limit, as the last answer said.

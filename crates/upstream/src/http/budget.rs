@@ -36,6 +36,7 @@ pub(super) struct Budget {
     reports: Mutex<State>,
     activity: Mutex<State>,
     login: Mutex<State>,
+    grafana: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +58,7 @@ impl Budget {
             reports: Mutex::default(),
             activity: Mutex::default(),
             login: Mutex::default(),
+            grafana: Mutex::default(),
         }
     }
 
@@ -128,6 +130,7 @@ impl Budget {
             Resource::Reports => &self.reports,
             Resource::Activity => &self.activity,
             Resource::Login => &self.login,
+            Resource::Grafana => &self.grafana,
         };
         // A poisoned lock means another task panicked; the counters are still counters.
         state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -140,7 +143,7 @@ fn per_minute(resource: Resource) -> Option<usize> {
         Resource::Core => Some(REST_POINTS_PER_MINUTE),
         Resource::Graphql => Some(GRAPHQL_POINTS_PER_MINUTE),
         Resource::Activity => Some(ACTIVITY_REQUESTS_PER_MINUTE),
-        Resource::Graph | Resource::Reports | Resource::Login => None,
+        Resource::Graph | Resource::Reports | Resource::Login | Resource::Grafana => None,
     }
 }
 

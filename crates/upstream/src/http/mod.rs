@@ -83,6 +83,8 @@ pub enum Resource {
     Activity,
     /// Microsoft's sign-in.
     Login,
+    /// Grafana, which counts nothing.
+    Grafana,
 }
 
 impl Resource {
@@ -93,6 +95,7 @@ impl Resource {
             Self::Graph | Self::Reports => "Microsoft Graph",
             Self::Activity => "the Management Activity API",
             Self::Login => "Microsoft's sign-in",
+            Self::Grafana => "Grafana",
         }
     }
 }
@@ -229,6 +232,7 @@ pub struct Http {
     cache: Mutex<PageCache>,
     refused_body: Mutex<Option<Bytes>>,
     requests: AtomicU64,
+    credential_ends_at: Mutex<Option<Timestamp>>,
     journal: Option<Journal>,
 }
 
@@ -264,6 +268,7 @@ impl Http {
             cache: Mutex::default(),
             refused_body: Mutex::default(),
             requests: AtomicU64::new(0),
+            credential_ends_at: Mutex::default(),
             journal: None,
         })
     }
@@ -293,6 +298,11 @@ impl Http {
     /// Requests sent so far, retries and unchanged pages included.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// When the credential that was sent expires, as the last answer that told said: GitHub's do, for tokens with an end.
+    pub fn credential_ends_at(&self) -> Option<Timestamp> {
+        *lock(&self.credential_ends_at)
     }
 
     /// Requests left of the primary limit, as the last answer said.
@@ -501,6 +511,9 @@ impl Http {
         let rate = rate_headers(response.headers(), self.clock.now());
         if is_home {
             self.budget.note(request.route.resource, rate);
+            if let Some(ends_at) = credential_ends_at(response.headers()) {
+                *lock(&self.credential_ends_at) = Some(ends_at);
+            }
         }
         let body = response
             .bytes()
@@ -663,6 +676,14 @@ fn rate_headers(headers: &HeaderMap, now: Timestamp) -> RateHeaders {
             .and_then(|seconds| Timestamp::from_second(seconds.cast_signed()).ok()),
         retry_after: text(headers, &RETRY_AFTER).and_then(|value| retry::retry_after(&value, now)),
     }
+}
+
+/// GitHub writes `2026-12-24 08:00:00 UTC` or `2026-12-24 09:00:00 +0100` (docs.github.com, "Token expiration and
+/// revocation", and go-github's parser, read 2026-11-22).
+fn credential_ends_at(headers: &HeaderMap) -> Option<Timestamp> {
+    let name = HeaderName::from_static("github-authentication-token-expiration");
+    let told = text(headers, &name)?.replace(" UTC", " +0000");
+    Timestamp::strptime("%Y-%m-%d %H:%M:%S %z", told).ok()
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

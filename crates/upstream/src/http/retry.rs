@@ -105,6 +105,10 @@ pub fn judge(route: &Route, status: u16, headers: RateHeaders, body: &[u8]) -> R
             route: template,
             hint: "a fresh token was refused as well; check that UPTAKE_LOGIN_URL and UPTAKE_MANAGEMENT_URL are of the same cloud and that an administrator has consented to the application's permissions",
         }),
+        401 if route.resource == Resource::Grafana => Verdict::GiveUp(ApiError::Unauthorized {
+            route: template,
+            hint: "something in front of Grafana asks who is there; check UPTAKE_GRAFANA_URL",
+        }),
         401 => Verdict::GiveUp(ApiError::Unauthorized {
             route: template,
             hint: "a fresh token was refused as well; check that UPTAKE_LOGIN_URL and UPTAKE_GRAPH_URL are of the same cloud and that an administrator has consented to the application's permissions",

@@ -66,6 +66,11 @@ impl SignIn {
         })
     }
 
+    /// Who signs in.
+    pub(super) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// Whose tenant it is.
     pub(super) fn tenant(&self) -> &str {
         &self.principal.tenant

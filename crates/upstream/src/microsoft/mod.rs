@@ -1,6 +1,7 @@
 //! The clients of Microsoft Graph and of the audit feed, which is a service of its own.
 
 pub mod activity;
+pub mod application;
 pub mod audit_query;
 pub mod audit_records;
 pub mod lists;

@@ -49,6 +49,10 @@ impl Service {
         self.sign_in.tenant()
     }
 
+    pub(super) fn principal(&self) -> &Principal {
+        self.sign_in.principal()
+    }
+
     pub(super) fn at(&self, path: &[&str]) -> Url {
         self.origin().at(path)
     }

@@ -446,6 +446,28 @@ async fn what_is_forbidden_or_hidden_is_told_with_what_to_grant_and_without_the_
 }
 
 #[tokio::test]
+async fn when_the_token_expires_is_what_the_last_answer_said() {
+    for (told, ends_at) in [
+        (Some("2026-12-24 08:00:00 UTC"), Some("2026-12-24T08:00:00Z")),
+        (Some("2026-12-24 09:00:00 +0100"), Some("2026-12-24T08:00:00Z")),
+        (Some("soon"), None),
+        (None, None),
+    ] {
+        let server = MockServer::start().await;
+        let mut answer = fixture("runs-page-1");
+        if let Some(told) = told {
+            answer = answer.insert_header("github-authentication-token-expiration", told);
+        }
+        Mock::given(path(RUNS)).respond_with(answer).mount(&server).await;
+        let github = github(&server.uri());
+        assert_eq!(github.credential_ends_at(), None);
+        first_page(&github, false).await;
+        let expected = ends_at.map(|ends_at| ends_at.parse().unwrap());
+        assert_eq!(github.credential_ends_at(), expected, "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_rate_budget_is_what_the_last_answer_said() {
     let server = MockServer::start().await;
     for (left, times) in [(4_999, Some(1)), (4_998, None)] {
