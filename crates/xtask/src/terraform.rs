@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_alarm_looks_no_further_back_than_cloudwatch_does() {
-        // A week for periods of an hour and more, a day otherwise (PutMetricAlarm, EvaluationPeriods, read 2026-11-22).
+        // A week for periods of an hour and more, a day otherwise (PutMetricAlarm, Period, read 2026-11-22).
         for alarm in ALARMS {
             let longest = if alarm.period_seconds >= 3_600 { 604_800 } else { 86_400 };
             assert!(alarm.period_seconds * alarm.periods <= longest, "{}", alarm.name);

@@ -1,5 +1,7 @@
 //! Every variable that can be set: `docs/CONFIGURATION.md` is generated from this list.
 
+use uptake_domain::functions::EVERY_FUNCTION;
+
 /// One environment variable.
 #[derive(Debug)]
 pub struct Variable {
@@ -15,19 +17,6 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
-const ALL_FUNCTIONS: &[&str] = &[
-    "activity-webhook",
-    "audit-events",
-    "copilot-seats",
-    "engagement",
-    "engagement-api",
-    "grafana-health",
-    "identity-keys",
-    "m365-usage",
-    "mailer",
-    "scoring",
-    "workflow-metrics",
-];
 const AUDIT: &[&str] = &["audit-events"];
 const EXCLUDING: &[&str] = &["audit-events", "engagement", "m365-usage", "scoring"];
 const ENGAGEMENT: &[&str] = &["engagement", "engagement-api", "identity-keys"];
@@ -55,14 +44,14 @@ const GRAFANA: &[&str] = &["grafana-health"];
 pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "UPTAKE_STORE",
-        functions: ALL_FUNCTIONS,
+        functions: EVERY_FUNCTION,
         default: Some("command line: ./uptake-data"),
         example: "s3://contoso-uptake/prod",
         meaning: "Where everything is kept: `file:///absolute/folder` for the command line, `s3://bucket[/prefix]` for a Lambda.",
     },
     Variable {
         name: "UPTAKE_SINKS",
-        functions: ALL_FUNCTIONS,
+        functions: EVERY_FUNCTION,
         default: Some("command line: local, Lambda: aws"),
         example: "local",
         meaning: "Where metrics and mails go: `local` writes JSON lines and .eml files into the store, `aws` uses CloudWatch and SES.",

@@ -78,10 +78,13 @@ impl Derivation<'_> {
         let ledger = self.lake.snapshot(&GOLD_ENGAGEMENT_DAILY).await?;
         let mut first = None;
         for (done, day) in (1..).zip(&days) {
-            let is_changed = self
-                .update_day(*day, &ledger, grounds, evidence, &users, findings)
-                .await?;
-            first = first.or(is_changed.then_some(*day));
+            if let Some(rows) = self.changed_rows(*day, &ledger, grounds, evidence, &users).await? {
+                if first.is_none() {
+                    self.owe_totals_from(*day).await?;
+                    first = Some(*day);
+                }
+                self.replace_day(*day, rows, findings).await?;
+            }
             self.ports
                 .progress
                 .show("days of the ledger", done, Some(days.len() as u64));
@@ -89,16 +92,15 @@ impl Derivation<'_> {
         Ok(first)
     }
 
-    /// Brings a day up to date; tells whether it was not.
-    async fn update_day(
+    /// The rows of a day, where they are not the stored ones.
+    async fn changed_rows(
         &self,
         day: Date,
         ledger: &Snapshot,
         grounds: &Grounds<'_>,
         evidence: &mut Evidence<'_>,
         users: &HashMap<&str, &str>,
-        findings: &mut Findings,
-    ) -> Result<bool, PipelineError> {
+    ) -> Result<Option<Vec<LedgerRow>>, PipelineError> {
         let Grounds {
             changed,
             told,
@@ -171,10 +173,10 @@ impl Derivation<'_> {
             }
             rows.extend(self.rows_of(&subject, day, subject_day));
         }
-        if is_same(&stored, &rows) {
-            return Ok(false);
-        }
-        self.owe_totals_from(day).await?;
+        Ok((!is_same(&stored, &rows)).then_some(rows))
+    }
+
+    async fn replace_day(&self, day: Date, rows: Vec<LedgerRow>, findings: &mut Findings) -> Result<(), PipelineError> {
         self.admit().await?;
         let of_day = Filter::Equals("day", day.to_string());
         let written = self
@@ -182,7 +184,7 @@ impl Derivation<'_> {
             .replace(&GOLD_ENGAGEMENT_DAILY, &of_day, rows, &self.stamp)
             .await?;
         findings.counts.stored += written.inserted + written.updated;
-        Ok(true)
+        Ok(())
     }
 
     fn rows_of(&self, subject: &str, day: Date, subject_day: SubjectDay) -> Vec<LedgerRow> {

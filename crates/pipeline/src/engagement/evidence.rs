@@ -56,27 +56,26 @@ fn dates(row: &UsageDates) -> impl Iterator<Item = (u8, i32)> {
     (0..).zip(dates).filter_map(|(place, on)| Some((place, on?)))
 }
 
-/// What a report that was taken in already tells of days that are not recent.
-async fn older_dates<'p>(
+/// Reads the report of a day, row by row. Reports list licensed people; who is not in the directory cannot be followed.
+async fn read_report<'p>(
     silver: &Lake,
     people: &'p People,
     refresh_on: Date,
-) -> Result<HashSet<Told<'p>>, PipelineError> {
-    let mut older = HashSet::new();
+    mut take: impl FnMut(&'p str, &UsageDates),
+) -> Result<(), PipelineError> {
     let by_upn = people.by_upn(refresh_on);
     let of_day = Filter::Equals("report_refresh_on", refresh_on.to_string());
     let take = |rows: Vec<UsageDates>| {
         for row in rows {
             if let Some(user_id) = people.named(&by_upn, row.user_id.as_deref(), &row.upn) {
-                let is_older = |(_, on): &(u8, i32)| *on < row.report_refresh_on - RECENT_DAYS;
-                older.extend(dates(&row).filter(is_older).map(|(place, on)| (user_id, place, on)));
+                take(user_id, &row);
             }
         }
     };
     silver
         .scan(&SILVER_COPILOT_USAGE, &UsageDates::COLUMNS, &of_day, take)
         .await?;
-    Ok(older)
+    Ok(())
 }
 
 impl<'p> Evidence<'p> {
@@ -92,24 +91,18 @@ impl<'p> Evidence<'p> {
             presence: PresenceOf::read(silver, people, &changed.undecided).await?,
             agent_names: BTreeMap::new(),
         };
-        let known = match changed.usage_known {
-            Some(refresh_on) => older_dates(silver, people, refresh_on).await?,
-            None => HashSet::new(),
-        };
+        // What a report that was taken in already tells of days that are not recent.
+        let mut known: HashSet<Told<'_>> = HashSet::new();
+        if let Some(refresh_on) = changed.usage_known.filter(|_| !changed.usage.is_empty()) {
+            read_report(silver, people, refresh_on, |user_id, row| {
+                let is_older = |(_, on): &(u8, i32)| *on < row.report_refresh_on - RECENT_DAYS;
+                known.extend(dates(row).filter(is_older).map(|(place, on)| (user_id, place, on)));
+            })
+            .await?;
+        }
         for refresh_on in &changed.usage {
-            let by_upn = people.by_upn(*refresh_on);
-            let of_day = Filter::Equals("report_refresh_on", refresh_on.to_string());
-            let take = |rows: Vec<UsageDates>| {
-                for row in rows {
-                    // Reports list licensed people; who is not in the directory cannot be followed.
-                    if let Some(user_id) = people.named(&by_upn, row.user_id.as_deref(), &row.upn) {
-                        evidence.take(user_id, &row, &known, blocked);
-                    }
-                }
-            };
-            silver
-                .scan(&SILVER_COPILOT_USAGE, &UsageDates::COLUMNS, &of_day, take)
-                .await?;
+            let take = |user_id, row: &UsageDates| evidence.take(user_id, row, &known, blocked);
+            read_report(silver, people, *refresh_on, take).await?;
         }
         Ok(evidence)
     }

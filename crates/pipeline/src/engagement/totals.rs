@@ -137,7 +137,7 @@ impl Totals<'_> {
                 last_figures.insert(day, figures(&rows, self.config.smallest_group));
             }
             fold.add(day, rows);
-            // A month that is passed has no closing that holds, or there would have been no need to pass it.
+            // A month that is passed has no closing that holds, or its end lies in the week that is computed anew.
             let is_month_over = day == day.last_of_month() && (as_of - day).get_days() >= UNSETTLED_DAYS;
             if is_month_over {
                 self.close(&fold, day, findings).await?;

@@ -678,8 +678,8 @@ fn rate_headers(headers: &HeaderMap, now: Timestamp) -> RateHeaders {
     }
 }
 
-/// GitHub writes `2026-12-24 08:00:00 UTC` or `2026-12-24 09:00:00 +0100` (docs.github.com, "Token expiration and
-/// revocation", and go-github's parser, read 2026-11-22).
+/// GitHub writes `2026-12-24 08:00:00 UTC` or `2026-12-24 09:00:00 +0100` (google/go-github, pull requests 2031 and 2650,
+/// read 2026-11-22).
 fn credential_ends_at(headers: &HeaderMap) -> Option<Timestamp> {
     let name = HeaderName::from_static("github-authentication-token-expiration");
     let told = text(headers, &name)?.replace(" UTC", " +0000");
