@@ -1,5 +1,7 @@
 //! Every variable that can be set: `docs/CONFIGURATION.md` is generated from this list.
 
+use uptake_domain::functions::EVERY_FUNCTION;
+
 /// One environment variable.
 #[derive(Debug)]
 pub struct Variable {
@@ -15,19 +17,6 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
-const ALL_FUNCTIONS: &[&str] = &[
-    "activity-webhook",
-    "audit-events",
-    "copilot-seats",
-    "engagement",
-    "engagement-api",
-    "grafana-health",
-    "identity-keys",
-    "m365-usage",
-    "mailer",
-    "scoring",
-    "workflow-metrics",
-];
 const AUDIT: &[&str] = &["audit-events"];
 const EXCLUDING: &[&str] = &["audit-events", "engagement", "m365-usage", "scoring"];
 const ENGAGEMENT: &[&str] = &["engagement", "engagement-api", "identity-keys"];
@@ -50,19 +39,21 @@ const SEATS: &[&str] = &["copilot-seats"];
 const WORKFLOWS: &[&str] = &["workflow-metrics"];
 const MAILER: &[&str] = &["mailer"];
 const GRAFANA: &[&str] = &["grafana-health"];
+/// What no function reads, and a command does.
+const PUSH: &[&str] = &[];
 
 /// Every variable, in the order people set them.
 pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "UPTAKE_STORE",
-        functions: ALL_FUNCTIONS,
+        functions: EVERY_FUNCTION,
         default: Some("command line: ./uptake-data"),
         example: "s3://contoso-uptake/prod",
         meaning: "Where everything is kept: `file:///absolute/folder` for the command line, `s3://bucket[/prefix]` for a Lambda.",
     },
     Variable {
         name: "UPTAKE_SINKS",
-        functions: ALL_FUNCTIONS,
+        functions: EVERY_FUNCTION,
         default: Some("command line: local, Lambda: aws"),
         example: "local",
         meaning: "Where metrics and mails go: `local` writes JSON lines and .eml files into the store, `aws` uses CloudWatch and SES.",
@@ -233,7 +224,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: EXCLUDING,
         default: Some("30"),
         example: "5",
-        meaning: "Minutes for which a list read from SharePoint is believed; `uptake exclusions refresh` forgets it at once; on S3, delete `state/exclusions.json`.",
+        meaning: "Minutes for which a list read from SharePoint is believed; `uptake exclusions refresh` forgets it at once.",
     },
     Variable {
         name: "UPTAKE_ENGAGEMENT_STORE",
@@ -380,6 +371,20 @@ pub const VARIABLES: &[Variable] = &[
         functions: GRAFANA,
         default: None,
         example: "https://g-0123456789.grafana-workspace.eu-central-1.amazonaws.com",
-        meaning: "Grafana's address: scheme and host, no path. Plain HTTP only on loopback.",
+        meaning: "Grafana's address: scheme and host, no path. Plain HTTP only on loopback. Also for `uptake grafana push`.",
+    },
+    Variable {
+        name: "UPTAKE_GRAFANA_TOKEN",
+        functions: PUSH,
+        default: None,
+        example: "(secret)",
+        meaning: "For `uptake grafana push`: the token of a service account with the role Admin.",
+    },
+    Variable {
+        name: "UPTAKE_GRAFANA_WORKSPACE",
+        functions: PUSH,
+        default: None,
+        example: "g-0123456789",
+        meaning: "For `uptake grafana push`, in place of a token: the id of a workspace of Amazon Managed Grafana. A token is made for the push and deleted after it.",
     },
 ];
