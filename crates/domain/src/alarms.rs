@@ -6,6 +6,7 @@ use crate::catalogue::{
     MEMORY_USED, MetricSpec, PROCESSOR_USED, RATE_BUDGET_LEFT, RECORDS_QUARANTINED_SHARE, ROTATION_PAUSED,
     STALE_REPORTS, WATERMARK_LAG,
 };
+use crate::functions::EVERY_FUNCTION;
 
 /// An alarm for one function, each of several functions, or the deployment as a whole.
 #[derive(Debug)]
@@ -67,19 +68,6 @@ const DAY: u32 = 86_400;
 const DAILY: &[&str] = &["copilot-seats", "engagement", "m365-usage", "mailer", "scoring"];
 /// Whatever is done every hour.
 const HOURLY: &[&str] = &["audit-events", "workflow-metrics"];
-const EVERY_FUNCTION: &[&str] = &[
-    "activity-webhook",
-    "audit-events",
-    "copilot-seats",
-    "engagement",
-    "engagement-api",
-    "grafana-health",
-    "identity-keys",
-    "m365-usage",
-    "mailer",
-    "scoring",
-    "workflow-metrics",
-];
 /// Functions with an invocation at a time, none of which is turned away but where something is wrong. Not `audit-events`:
 /// the hints of the webhook come in crowds, and all but one of them wait. Not those with a URL: strangers are turned away.
 const NEVER_CROWDED: &[&str] = &[

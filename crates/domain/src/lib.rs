@@ -11,6 +11,7 @@ pub mod engagement;
 pub mod engagement_figures;
 pub mod engagement_queries;
 pub mod exclusions;
+pub mod functions;
 pub mod groups;
 pub mod identity;
 pub mod known_user;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use uptake_domain::functions::EVERY_FUNCTION;
 
 /// What would let `domain` read a clock, a socket or the environment by itself.
 const NOT_IN_DOMAIN: [&str; 7] = [
@@ -24,6 +25,7 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     domain_is_pure(root, &mut faults)?;
     files_say_what_they_are_for(root, &mut faults)?;
     lambdas_only_wire(root, &mut faults)?;
+    functions_are_folders(root, &mut faults)?;
     Ok(faults)
 }
 
@@ -49,6 +51,20 @@ fn files_say_what_they_are_for(root: &Path, faults: &mut Vec<String>) -> anyhow:
                 faults.push(format!("{name} does not begin with a line that says what it is for"));
             }
         }
+    }
+    Ok(())
+}
+
+fn functions_are_folders(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()> {
+    let mut folders: Vec<String> = fs::read_dir(root.join("lambdas"))?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<std::io::Result<_>>()?;
+    folders.sort();
+    if folders != EVERY_FUNCTION {
+        faults.push(format!(
+            "the folders of lambdas ({}) are not the functions of crates/domain/src/functions.rs",
+            folders.join(", ")
+        ));
     }
     Ok(())
 }
