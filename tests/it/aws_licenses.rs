@@ -33,7 +33,7 @@ async fn deployment(users: u32, scenario: &str) -> Deployment {
     deployment_on(Moto::start().await, users, scenario).await
 }
 
-async fn deployment_on(moto: Moto, users: u32, scenario: &str) -> Deployment {
+pub(crate) async fn deployment_on(moto: Moto, users: u32, scenario: &str) -> Deployment {
     let now = SystemClock.now();
     // Days pass in seconds here; the limits of Microsoft and GitHub are meant for real ones.
     let scenario = format!(
@@ -53,7 +53,7 @@ async fn deployment_on(moto: Moto, users: u32, scenario: &str) -> Deployment {
     deployment
 }
 
-fn usage(deployment: &Deployment, changes: &[(&str, &str)]) -> Function {
+pub(crate) fn usage(deployment: &Deployment, changes: &[(&str, &str)]) -> Function {
     let microsoft = deployment.simulator.url();
     let settings = [
         ("UPTAKE_LOGIN_URL", microsoft.as_str()),
@@ -70,7 +70,7 @@ fn scoring(deployment: &Deployment, changes: &[(&str, &str)]) -> Function {
     deployment.function("scoring", &[&settings, changes].concat())
 }
 
-fn table(name: &str) -> String {
+pub(crate) fn table(name: &str) -> String {
     format!("{LAKE}/{name}")
 }
 

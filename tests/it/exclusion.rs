@@ -22,7 +22,7 @@ use uptake_domain::tables::{
 };
 use uptake_lake::{Filter, LakeError};
 use uptake_pipeline::engagement::Lakes;
-use uptake_pipeline::erase::{EraseError, Erased, erase};
+use uptake_pipeline::erase::{EraseError, Erased, Kept, erase};
 use uptake_pipeline::exclusions::refresh;
 use uptake_pipeline::outcome::Status;
 use uptake_pipeline::ports::{Expected, File, Files, PortError, Ports, SystemClock, Written};
@@ -624,6 +624,10 @@ impl Tenant {
             files,
             ..self.ports(&clock)
         };
-        erase(lakes, &exclusions, Some(&identity), ports, name).await
+        let kept = Kept {
+            store: &self.folder,
+            engagement: &self.folder,
+        };
+        erase(lakes, kept, &exclusions, Some(&identity), ports, name).await
     }
 }

@@ -60,7 +60,7 @@ async fn days_until_the_client_secret_expires_are_published_where_the_applicatio
 }
 
 /// A Grafana that says so.
-async fn grafana(status: StatusCode, body: Value) -> String {
+pub(crate) async fn grafana(status: StatusCode, body: Value) -> String {
     let answer = move || std::future::ready((status, Json(body.clone())));
     let router = Router::new().route("/api/health", get(answer));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -52,6 +52,27 @@ pub enum Command {
     SeedTestData(SeedTestData),
     /// Start, end or list the subscription to the audit log that audit-events reads from
     Subscription(Subscription),
+    /// Put the dashboards into a Grafana
+    Grafana(Grafana),
+}
+
+/// `uptake grafana`.
+#[derive(Debug, Args)]
+pub struct Grafana {
+    /// What to do
+    #[command(subcommand)]
+    pub command: GrafanaCommand,
+}
+
+/// What can be done to Grafana.
+#[derive(Debug, Subcommand)]
+pub enum GrafanaCommand {
+    /// Folder, data source and dashboards as they are in the repository; doing it again changes nothing
+    Push {
+        /// The folder of dashboards
+        #[arg(long, default_value = "dashboards", value_name = "FOLDER")]
+        dashboards: PathBuf,
+    },
 }
 
 /// `uptake demo`.

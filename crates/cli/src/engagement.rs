@@ -8,15 +8,15 @@ use serde_json::{Map, Value, json};
 use uptake_domain::calendar::day_of;
 use uptake_domain::engagement::Timeframe;
 use uptake_domain::wording::thousands;
-use uptake_pipeline::config::{ConfigFaults, Environment, Face, IdentityKeysConfig};
+use uptake_pipeline::config::{ConfigFaults, IdentityKeysConfig};
 use uptake_pipeline::engagement::Identity;
 use uptake_pipeline::engagement_names;
 use uptake_pipeline::engagement_queries::{Engagement as Tables, Part, Question, When};
 use uptake_pipeline::ports::{Clock, SystemClock};
 
 use crate::args::{Answering, Engagement, EngagementCommand, Stretch, TimeframeWord};
-use crate::folder::{Folder, NoParameters};
-use crate::{End, folder, terminal};
+use crate::place::{Address, Place};
+use crate::{End, terminal};
 
 /// Rows of a table for people; whoever wants more has `--json`.
 const MOST_SHOWN: usize = 100;
@@ -29,43 +29,45 @@ pub(crate) async fn execute(what: &Engagement, get: &dyn Fn(&str) -> Option<Stri
         }
         Asked::Question(question, answering) => (question, answering),
     };
-    let mut environment = Environment::new(Face::CommandLine, get);
-    let (folder, asking) = (folder(&mut environment), environment.engagement_api());
+    let mut environment = Address::environment(get);
+    let (address, asking) = (Address::read(&mut environment), environment.engagement_api());
     // Without the wish for names, nobody needs a key to be there.
     let keys = answering.resolve.then(|| environment.identity_keys()).flatten();
-    let (folder, asking) = environment.finish(folder.zip(asking))?;
+    let (address, asking) = environment.finish(address.zip(asking))?;
+    let place = address.connect().await?;
     let identity = match keys {
-        Some(keys) => Some(checked(&keys, &folder).await?),
+        Some(keys) => Some(checked(&keys, &place).await?),
         None => None,
     };
     let tables = Tables {
-        lake: &folder.engagement_lake()?,
-        files: &folder,
+        lake: &place.engagement_lake().await?,
+        files: place.files(),
         week_starts_on: asking.week_starts_on,
         today: day_of(SystemClock.now()),
     };
     let mut answer = json!(tables.ask(&question, &Part::WHOLE).await?);
     if let Some(identity) = identity {
-        engagement_names::name(&mut answer, &identity, &folder.lake()?).await?;
+        engagement_names::name(&mut answer, &identity, &place.lake().await?).await?;
     }
     print(&answer, answering.json);
     Ok(End::Done)
 }
 
 /// The key and the tenant, once they are those that the tables are written with.
-async fn checked(keys: &IdentityKeysConfig, folder: &Folder) -> anyhow::Result<Identity> {
-    let identity = Identity::read(&keys.tenant, &keys.key, &NoParameters).await?;
-    engagement_names::check(folder, &identity).await?;
+async fn checked(keys: &IdentityKeysConfig, place: &Place) -> anyhow::Result<Identity> {
+    let identity = Identity::read(&keys.tenant, &keys.key, place.secrets()).await?;
+    engagement_names::check(place.files(), &identity).await?;
     Ok(identity)
 }
 
 /// The answer on standard input, with names. Its tables may lie elsewhere, so the key shows by the subjects alone that it
 /// is the right one.
 async fn resolved(get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Value> {
-    let mut environment = Environment::new(Face::CommandLine, get);
-    let (folder, keys) = (folder(&mut environment), environment.identity_keys());
-    let (folder, keys) = environment.finish(folder.zip(keys))?;
-    let identity = Identity::read(&keys.tenant, &keys.key, &NoParameters).await?;
+    let mut environment = Address::environment(get);
+    let (address, keys) = (Address::read(&mut environment), environment.identity_keys());
+    let (address, keys) = environment.finish(address.zip(keys))?;
+    let place = address.connect().await?;
+    let identity = Identity::read(&keys.tenant, &keys.key, place.secrets()).await?;
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)
@@ -74,7 +76,7 @@ async fn resolved(get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Value>
     let Some(mut answer) = answer.filter(|answer: &Value| answer.get("subjects").is_some_and(Value::is_array)) else {
         bail!("standard input holds no answer of the API with subjects; give its JSON as it came");
     };
-    engagement_names::name(&mut answer, &identity, &folder.lake()?).await?;
+    engagement_names::name(&mut answer, &identity, &place.lake().await?).await?;
     Ok(answer)
 }
 

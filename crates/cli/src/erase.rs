@@ -3,40 +3,38 @@
 use std::sync::Arc;
 
 use uptake_domain::wording::thousands;
-use uptake_pipeline::config::{Environment, Face};
 use uptake_pipeline::engagement::Lakes;
 use uptake_pipeline::erase;
-use uptake_pipeline::ports::{Ports, SystemClock};
+use uptake_pipeline::ports::SystemClock;
 
+use crate::End;
 use crate::args::Erase;
-use crate::folder::NoParameters;
+use crate::place::Address;
 use crate::terminal::{self, TerminalProgress};
-use crate::{End, folder};
 
 pub(crate) async fn execute(what: &Erase, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
-    let mut environment = Environment::new(Face::CommandLine, get);
-    let (folder, exclusions) = (folder(&mut environment), environment.exclusions());
+    let mut environment = Address::environment(get);
+    let (address, exclusions) = (Address::read(&mut environment), environment.exclusions());
     // Without a key there is no telling whose rows of engagement are whose; `engagement` deletes them on its next run.
-    let config = get("UPTAKE_IDENTITY_KEY").map(|_| environment.engagement());
-    let (folder, exclusions) = environment.finish(folder.zip(exclusions))?;
-    let identity = match config.flatten() {
-        Some(config) => Some(config.identity(&NoParameters).await?),
+    let has_key = ["UPTAKE_IDENTITY_KEY", "UPTAKE_IDENTITY_KEY_PARAMETER"]
+        .iter()
+        .any(|name| get(name).is_some());
+    let config = has_key.then(|| environment.engagement()).flatten();
+    let (address, exclusions) = environment.finish(address.zip(exclusions))?;
+    let place = address.connect().await?;
+    let identity = match config {
+        Some(config) => Some(config.identity(place.secrets()).await?),
         None => None,
     };
-    let exclusions = exclusions.connect(&NoParameters, Arc::new(SystemClock)).await?;
-    let (silver, own) = (folder.lake()?, folder.engagement_lake()?);
+    let exclusions = exclusions.connect(place.secrets(), Arc::new(SystemClock)).await?;
+    let (silver, own) = (place.lake().await?, place.engagement_lake().await?);
     let lakes = Lakes {
         silver: &silver,
         engagement: &own,
     };
     let progress = TerminalProgress::default();
-    let ports = Ports {
-        files: &folder,
-        metrics: &folder,
-        clock: &SystemClock,
-        progress: &progress,
-    };
-    let erased = erase::erase(lakes, &exclusions, identity.as_ref(), ports, &what.name).await?;
+    let ports = place.ports(&progress);
+    let erased = erase::erase(lakes, place.kept(), &exclusions, identity.as_ref(), ports, &what.name).await?;
     drop(progress);
     if what.json {
         terminal::say(&serde_json::json!(erased).to_string());

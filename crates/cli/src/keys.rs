@@ -2,15 +2,14 @@
 
 use uptake_domain::identity::{KEY_BYTES, written};
 use uptake_domain::wording::thousands;
-use uptake_pipeline::config::{ConfigFaults, Environment, Face};
+use uptake_pipeline::config::ConfigFaults;
 use uptake_pipeline::identity_keys::{self, Answer, EngagementStore, Request, Status};
 use uptake_pipeline::outcome::PipelineError;
-use uptake_pipeline::ports::{Ports, SystemClock};
 
 use crate::args::{Keys, KeysCommand};
-use crate::folder::NoParameters;
+use crate::place::Address;
 use crate::terminal::{self, TerminalProgress};
-use crate::{End, run, store};
+use crate::{End, run};
 
 pub(crate) async fn execute(what: &Keys, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
     let (request, as_json) = match &what.command {
@@ -52,28 +51,28 @@ pub(crate) fn new_key(key_id: &str) -> anyhow::Result<String> {
 }
 
 async fn handle(request: &Request, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Answer> {
-    let folder = store(get)?;
-    let progress = TerminalProgress::default();
-    let ports = Ports {
-        files: &folder,
-        metrics: &folder,
-        clock: &SystemClock,
-        progress: &progress,
+    let mut environment = Address::environment(get);
+    let address = Address::read(&mut environment);
+    // Whoever only looks needs no key.
+    let is_look = *request == (Request::Status {});
+    let config = if is_look {
+        None
+    } else {
+        Some(environment.identity_keys())
     };
-    let lake = folder.engagement_lake()?;
-    if *request == (Request::Status {}) {
-        // Whoever only looks needs no key.
+    let place = environment.finish(address)?.connect().await?;
+    let progress = TerminalProgress::default();
+    let ports = place.ports(&progress);
+    let lake = place.engagement_lake().await?;
+    let Some(config) = config.flatten() else {
         return Ok(identity_keys::status(&lake, ports).await?);
-    }
-    let mut environment = Environment::new(Face::CommandLine, get);
-    let config = environment.identity_keys();
-    let config = environment.finish(config)?;
+    };
     let store = EngagementStore {
         lake: &lake,
-        versions: &folder,
+        versions: place.versions(),
     };
     let invocation = run::invocation();
-    let answer = identity_keys::handle(request, store, &config, &NoParameters, ports, &invocation).await;
+    let answer = identity_keys::handle(request, store, &config, place.secrets(), ports, &invocation).await;
     answer.map_err(|error: PipelineError| error.into())
 }
 

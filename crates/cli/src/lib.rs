@@ -8,8 +8,12 @@ mod demo;
 mod engagement;
 mod erase;
 mod exclusions;
+mod grafana;
+#[cfg(feature = "aws")]
+mod grafana_workspace;
 mod keys;
 mod lake;
+mod place;
 mod quarantine;
 mod run;
 mod seed;
@@ -56,6 +60,7 @@ pub async fn execute(arguments: Arguments, get: &dyn Fn(&str) -> Option<String>)
         Command::Engagement(what) => engagement::execute(&what, get).await,
         Command::SeedTestData(what) => seed::execute(&what, get).await,
         Command::Subscription(what) => subscription::execute(&what, get).await,
+        Command::Grafana(what) => grafana::execute(&what, get).await,
     };
     match end {
         Ok(End::Done) => ExitCode::SUCCESS,

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::args::{Backfill, Function, Run};
 use crate::folder::{Folder, NoParameters};
+use crate::place::Address;
 use crate::terminal::{self, TerminalProgress};
 use crate::{End, demo, folder, store};
 
@@ -64,21 +65,16 @@ pub(crate) async fn backfill(asked: &Backfill, get: &dyn Fn(&str) -> Option<Stri
 
 /// What the feed does not list any more, from a search of the audit log.
 async fn search_audit_log(window: Window, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
-    let mut environment = Environment::new(Face::CommandLine, get);
-    let (root, config) = (environment.folder(), environment.audit_events());
-    let (root, config) = environment.finish(root.zip(config))?;
-    let folder = Folder::new(root);
+    let mut environment = Address::environment(get);
+    let (address, config) = (Address::read(&mut environment), environment.audit_events());
+    let (address, config) = environment.finish(address.zip(config))?;
+    let place = address.connect().await?;
     let clock = Arc::new(SystemClock);
-    let graph = config.microsoft.connect(&NoParameters, clock.clone()).await?;
-    let exclusions = config.exclusions.connect(&NoParameters, clock).await?;
+    let graph = config.microsoft.connect(place.secrets(), clock.clone()).await?;
+    let exclusions = config.exclusions.connect(place.secrets(), clock).await?;
     let progress = TerminalProgress::default();
-    let ports = Ports {
-        files: &folder,
-        metrics: &folder,
-        clock: &SystemClock,
-        progress: &progress,
-    };
-    let lake = folder.lake()?;
+    let ports = place.ports(&progress);
+    let lake = place.lake().await?;
     let outcome = audit_events::backfill(&graph, &lake, &config, &exclusions, ports, window, &invocation()).await?;
     Ok(outcome)
 }
@@ -92,8 +88,13 @@ async fn answer(
         Ok(outcome) if as_json => terminal::json(outcome),
         Ok(outcome) => {
             terminal::table(outcome);
-            if outcome.status != Status::NothingToDo && outcome.counts.stored + outcome.counts.published > 0 {
-                terminal::print_rows(&next_steps(outcome, &store(get)?).await?);
+            let did_something = outcome.counts.stored + outcome.counts.published > 0;
+            // In a bucket there is no file to open.
+            if outcome.status != Status::NothingToDo
+                && did_something
+                && let Ok(folder) = store(get)
+            {
+                terminal::print_rows(&next_steps(outcome, &folder).await?);
             }
         }
         Err(error) if as_json => terminal::json_failure(error),

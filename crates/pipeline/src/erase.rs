@@ -25,7 +25,7 @@ use crate::identity_state;
 use crate::m365_usage::{REPORT_SOURCES, without_excluded};
 use crate::outcome::PipelineError;
 use crate::people::People;
-use crate::ports::{Files, Ports};
+use crate::ports::{Files, Ports, Versions};
 
 /// What was erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -36,6 +36,15 @@ pub struct Erased {
     pub files: u64,
     /// Accounts that are meant by the name.
     pub accounts: u64,
+}
+
+/// What the stores keep of objects as they were: a bucket may keep versions.
+#[derive(Clone, Copy)]
+pub struct Kept<'a> {
+    /// Of everything but the engagement tables.
+    pub store: &'a dyn Versions,
+    /// Of the engagement tables.
+    pub engagement: &'a dyn Versions,
 }
 
 /// Why a person cannot be erased.
@@ -98,6 +107,7 @@ struct Scored {
 /// to `engagement`, which deletes the rows of excluded people on its next run.
 pub async fn erase(
     lakes: Lakes<'_>,
+    kept: Kept<'_>,
     exclusions: &Exclusions,
     identity: Option<&Identity>,
     ports: Ports<'_>,
@@ -154,14 +164,33 @@ pub async fn erase(
         erased.rows.push(("engagement", rows));
         for table in WITH_SUBJECTS {
             lakes.engagement.purge(table).await.map_err(PipelineError::from)?;
+            forget(kept.engagement, &format!("{}/", table.name)).await?;
         }
     }
     // What a table held before is not to be had any more either.
     for table in OF_USE.into_iter().chain([&SILVER_REJECTED, &GOLD_LICENSE_SUMMARY]) {
         lakes.silver.purge(table).await.map_err(PipelineError::from)?;
+        forget(kept.store, &format!("lake/{}/", table.name)).await?;
     }
     erased.files = erase_files(ports, &people, &name).await?;
+    for source in sources() {
+        forget(kept.store, &format!("bronze/{source}/")).await?;
+    }
+    forget(kept.store, &format!("{REPORTS}{}", licenses_csv::NAME)).await?;
     Ok(erased)
+}
+
+/// Takes away what objects were before. All of a prefix at once: which of them held the person, an erasure that was
+/// broken off has forgotten.
+async fn forget(versions: &dyn Versions, prefix: &str) -> Result<(), PipelineError> {
+    let forgotten = versions.forget(prefix).await?;
+    tracing::debug!(prefix, forgotten, "earlier versions taken away");
+    Ok(())
+}
+
+/// What answers were kept of.
+fn sources() -> impl Iterator<Item = &'static str> {
+    REPORT_SOURCES.into_iter().chain([audit_events::SOURCE])
 }
 
 async fn erase_rows(lake: &Lake, table: &'static Table, person: &Excluded) -> Result<u64, PipelineError> {

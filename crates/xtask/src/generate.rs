@@ -189,7 +189,11 @@ fn configuration() -> anyhow::Result<String> {
             text,
             "| `{}` | {} | {} | `{}` | {} |",
             variable.name,
-            variable.functions.join(", "),
+            if variable.functions.is_empty() {
+                "the command line".to_owned()
+            } else {
+                variable.functions.join(", ")
+            },
             variable.default.unwrap_or("none"),
             variable.example,
             variable.meaning

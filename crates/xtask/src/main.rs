@@ -4,6 +4,7 @@
 mod bench;
 mod generate;
 mod layout;
+mod package;
 mod terraform;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,12 @@ enum Task {
     Generate,
     /// Check that those files are up to date and that the code keeps the rules of CONTRIBUTING.md
     Check,
+    /// Pack the release binaries for Lambda, into target/packages
+    Package {
+        /// The processor they were built for
+        #[arg(long, default_value = "x86_64")]
+        architecture: package::Architecture,
+    },
     /// Measure 50,000 seats, a day of 30,000 workflow runs and a day of 50,000 people of a tenant against the simulator (needs
     /// target/release/uptake)
     Bench {
@@ -45,6 +52,12 @@ async fn main() -> anyhow::Result<()> {
                 return Ok(());
             }
             bail!("{}", faults.join("\n"))
+        }
+        Task::Package { architecture } => {
+            for line in package::run(&root, architecture)? {
+                println!("{line}");
+            }
+            Ok(())
         }
         Task::Bench { only } => bench::run(&root, only).await,
     }

@@ -20,6 +20,7 @@ pub(crate) fn files() -> anyhow::Result<[(&'static str, String); 3]> {
 fn settings() -> Value {
     let by_name: BTreeMap<&str, Value> = VARIABLES
         .iter()
+        .filter(|variable| !variable.functions.is_empty())
         .map(|variable| {
             let told = json!({"functions": variable.functions, "meaning": variable.meaning});
             (variable.name, told)

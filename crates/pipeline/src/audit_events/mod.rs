@@ -45,7 +45,7 @@ const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 /// Kept from the edge of what the feed still lists, as its clock is not ours.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 /// How to come by what the feed does not list any more.
-const SEARCH: &str = "`uptake backfill audit-events` searches the audit log for it where the store is a folder; a store on S3 stays without it";
+const SEARCH: &str = "`uptake backfill audit-events` searches the audit log for it";
 /// Sentences of one kind in an answer.
 const MOST_FAULTS_TOLD: usize = 3;
 

@@ -311,6 +311,26 @@ pub struct GrafanaHealthConfig {
     pub grafana: Origin,
 }
 
+/// What `uptake grafana push` needs.
+#[derive(Clone, Debug)]
+pub struct GrafanaPushConfig {
+    /// Grafana.
+    pub grafana: Origin,
+    /// How it is let in.
+    pub access: GrafanaAccess,
+    /// Where the metrics are.
+    pub region: String,
+}
+
+/// How a push is let into Grafana.
+#[derive(Clone, Debug)]
+pub enum GrafanaAccess {
+    /// By the token of a service account.
+    Token(SecretString),
+    /// By a token that is made for it, of a workspace of Amazon Managed Grafana.
+    Workspace(String),
+}
+
 /// Reads variables and remembers every fault.
 pub struct Environment<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
@@ -326,6 +346,11 @@ impl<'a> Environment<'a> {
             face,
             faults: Vec::new(),
         }
+    }
+
+    /// How it is read.
+    pub fn face(&self) -> Face {
+        self.face
     }
 
     /// The configuration, if nothing read through this environment was at fault.
@@ -640,6 +665,30 @@ impl<'a> Environment<'a> {
     pub fn grafana_health(&mut self) -> Option<GrafanaHealthConfig> {
         let grafana = self.parsed("UPTAKE_GRAFANA_URL", None)?;
         Some(GrafanaHealthConfig { grafana })
+    }
+
+    /// What `uptake grafana push` needs.
+    pub fn grafana_push(&mut self) -> Option<GrafanaPushConfig> {
+        let grafana = self.parsed("UPTAKE_GRAFANA_URL", None);
+        let token = self.text("UPTAKE_GRAFANA_TOKEN");
+        let workspace = self.text("UPTAKE_GRAFANA_WORKSPACE");
+        let access = match (token, workspace) {
+            (Some(token), _) => Some(GrafanaAccess::Token(token.into())),
+            (None, Some(workspace)) => Some(GrafanaAccess::Workspace(workspace)),
+            (None, None) => {
+                self.fault("neither UPTAKE_GRAFANA_TOKEN nor UPTAKE_GRAFANA_WORKSPACE is set; set the token of a service account, or the id of the workspace of Amazon Managed Grafana".into());
+                None
+            }
+        };
+        let region = self.text("AWS_REGION");
+        if region.is_none() {
+            self.fault("AWS_REGION is not set; set it to the region that Uptake is deployed to".into());
+        }
+        Some(GrafanaPushConfig {
+            grafana: grafana?,
+            access: access?,
+            region: region?,
+        })
     }
 
     /// What `mailer` needs.

@@ -39,6 +39,8 @@ const SEATS: &[&str] = &["copilot-seats"];
 const WORKFLOWS: &[&str] = &["workflow-metrics"];
 const MAILER: &[&str] = &["mailer"];
 const GRAFANA: &[&str] = &["grafana-health"];
+/// What no function reads, and a command does.
+const PUSH: &[&str] = &[];
 
 /// Every variable, in the order people set them.
 pub const VARIABLES: &[Variable] = &[
@@ -222,7 +224,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: EXCLUDING,
         default: Some("30"),
         example: "5",
-        meaning: "Minutes for which a list read from SharePoint is believed; `uptake exclusions refresh` forgets it at once; on S3, delete `state/exclusions.json`.",
+        meaning: "Minutes for which a list read from SharePoint is believed; `uptake exclusions refresh` forgets it at once.",
     },
     Variable {
         name: "UPTAKE_ENGAGEMENT_STORE",
@@ -369,6 +371,20 @@ pub const VARIABLES: &[Variable] = &[
         functions: GRAFANA,
         default: None,
         example: "https://g-0123456789.grafana-workspace.eu-central-1.amazonaws.com",
-        meaning: "Grafana's address: scheme and host, no path. Plain HTTP only on loopback.",
+        meaning: "Grafana's address: scheme and host, no path. Plain HTTP only on loopback. Also for `uptake grafana push`.",
+    },
+    Variable {
+        name: "UPTAKE_GRAFANA_TOKEN",
+        functions: PUSH,
+        default: None,
+        example: "(secret)",
+        meaning: "For `uptake grafana push`: the token of a service account with the role Admin.",
+    },
+    Variable {
+        name: "UPTAKE_GRAFANA_WORKSPACE",
+        functions: PUSH,
+        default: None,
+        example: "g-0123456789",
+        meaning: "For `uptake grafana push`, in place of a token: the id of a workspace of Amazon Managed Grafana. A token is made for the push and deleted after it.",
     },
 ];

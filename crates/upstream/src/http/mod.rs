@@ -174,6 +174,8 @@ pub enum Call {
     Get(Keep),
     /// To take this JSON, which may hold a secret.
     Post(SecretString),
+    /// To take this JSON in place of what is there.
+    Put(SecretString),
     /// To take this form, which holds a secret.
     Form(SecretString),
 }
@@ -499,7 +501,7 @@ impl Http {
     ) -> Result<(Answer, Option<String>), Verdict> {
         let known_etag = match request.call {
             Call::Get(Keep::Body | Keep::Tag) => self.cache().etag(request.url.as_str()),
-            Call::Get(Keep::Nothing) | Call::Post(_) | Call::Form(_) => None,
+            Call::Get(Keep::Nothing) | Call::Post(_) | Call::Put(_) | Call::Form(_) => None,
         };
         let (response, is_home) = self
             .respond(request, known_etag.as_deref(), deadline, status_seen)
@@ -590,14 +592,18 @@ impl Http {
         }
     }
 
+    fn with_json(&self, method: Method, url: Url, body: &SecretString) -> RequestBuilder {
+        self.client
+            .request(method, url)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.expose_secret().to_owned())
+    }
+
     fn with_credentials(&self, request: &Request, url: Url, known_etag: Option<&str>) -> RequestBuilder {
         let mut builder = match &request.call {
             Call::Get(_) => self.client.request(Method::GET, url),
-            Call::Post(body) => self
-                .client
-                .request(Method::POST, url)
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.expose_secret().to_owned()),
+            Call::Post(body) => self.with_json(Method::POST, url, body),
+            Call::Put(body) => self.with_json(Method::PUT, url, body),
             Call::Form(body) => self
                 .client
                 .request(Method::POST, url)
@@ -619,7 +625,7 @@ impl Http {
         let body: &[u8] = match request.call {
             Call::Get(Keep::Body) => &answer.body,
             Call::Get(Keep::Tag) => &[],
-            Call::Get(Keep::Nothing) | Call::Post(_) | Call::Form(_) => return,
+            Call::Get(Keep::Nothing) | Call::Post(_) | Call::Put(_) | Call::Form(_) => return,
         };
         if let Some(etag) = etag
             && let Err(error) = self.cache().keep(request.url.as_str(), etag, answer.link.clone(), body)

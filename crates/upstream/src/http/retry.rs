@@ -107,7 +107,7 @@ pub fn judge(route: &Route, status: u16, headers: RateHeaders, body: &[u8]) -> R
         }),
         401 if route.resource == Resource::Grafana => Verdict::GiveUp(ApiError::Unauthorized {
             route: template,
-            hint: "something in front of Grafana asks who is there; check UPTAKE_GRAFANA_URL",
+            hint: "Grafana does not know the token, or something in front of it asks who is there; check UPTAKE_GRAFANA_TOKEN and UPTAKE_GRAFANA_URL",
         }),
         401 => Verdict::GiveUp(ApiError::Unauthorized {
             route: template,
