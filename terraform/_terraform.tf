@@ -6,11 +6,12 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = "5.100.0"
     }
   }
 
-  # The rest is in environments/<environment>.s3.tfbackend. The lock is an object beside the state: no table is needed.
+  # The rest is in environments/<environment>.s3.tfbackend, the key among it: without one, `encrypt` would ask for S3's own,
+  # which the bucket refuses. The lock is an object beside the state: no table is needed.
   backend "s3" {
     encrypt      = true
     use_lockfile = true

@@ -36,6 +36,11 @@ resource "aws_cloudwatch_metric_alarm" "whole" {
 
   alarm_actions = [local.topics.alarms.arn]
   ok_actions    = [local.topics.alarms.arn]
+
+  # As in modules/scheduled-function/alarms.tf.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 module "health" {

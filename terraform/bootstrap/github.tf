@@ -20,21 +20,20 @@ resource "aws_iam_role" "plan" {
   max_session_duration = 3600
 }
 
-# On main and by hand: one role for each environment, so that a job for dev cannot touch prod.
+# Of jobs that GitHub lets into the environment, after whatever approval it wants.
 resource "aws_iam_role" "apply" {
-  for_each = var.environments
-
-  name                 = "${var.name}-apply-${each.key}"
-  description          = "Deployments to ${each.key} by ${var.repository}"
-  assume_role_policy   = data.aws_iam_policy_document.job_may_assume["apply ${each.key}"].json
+  name                 = "${var.name}-apply-${var.environment}"
+  description          = "Deployments to ${var.environment} by ${var.repository}"
+  assume_role_policy   = data.aws_iam_policy_document.job_may_assume["apply"].json
   max_session_duration = 3600
 }
 
 data "aws_iam_policy_document" "job_may_assume" {
-  for_each = merge(
-    { plan = ["pull_request", "ref:refs/heads/main"] },
-    { for environment in var.environments : "apply ${environment}" => ["environment:${environment}"] },
-  )
+  for_each = {
+    # Tags, too: going back is deploying an older one.
+    plan  = ["pull_request", "ref:refs/heads/main", "ref:refs/tags/v*"]
+    apply = ["environment:${var.environment}"]
+  }
 
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
@@ -48,7 +47,7 @@ data "aws_iam_policy_document" "job_may_assume" {
       values   = ["sts.amazonaws.com"]
     }
     condition {
-      test     = "StringEquals"
+      test     = "StringLike"
       variable = "token.actions.githubusercontent.com:sub"
       values   = [for job in each.value : "repo:${var.repository}:${job}"]
     }
@@ -64,6 +63,13 @@ resource "aws_iam_role_policy" "plan" {
 # Not ReadOnlyAccess: that one may read every object in every bucket, and the lake holds people.
 data "aws_iam_policy_document" "plan" {
   source_policy_documents = [data.aws_iam_policy_document.read_state.json]
+
+  # It writes nothing, not even a lock: workflows plan with -lock=false.
+  statement {
+    sid       = "StateIsEncrypted"
+    actions   = ["kms:Decrypt"]
+    resources = [local.state_key]
+  }
 
   statement {
     sid = "Configuration"
@@ -140,7 +146,6 @@ data "aws_iam_policy_document" "plan" {
   }
 }
 
-# State and lock of every environment: a plan reads one, and holds the other while it does.
 data "aws_iam_policy_document" "read_state" {
   statement {
     sid       = "ReadState"
@@ -154,10 +159,37 @@ data "aws_iam_policy_document" "read_state" {
     resources = [module.state.bucket.arn]
   }
 
+  dynamic "statement" {
+    for_each = var.saml_metadata_parameter == null ? [] : [var.saml_metadata_parameter]
+    content {
+      sid       = "IdentityProvider"
+      actions   = ["ssm:GetParameter"]
+      resources = ["arn:${local.partition}:ssm:${var.region}:${local.account}:parameter${statement.value}"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "apply" {
+  name   = "apply"
+  role   = aws_iam_role.apply.id
+  policy = data.aws_iam_policy_document.apply.json
+}
+
+# Everything of the deployment, by its name. Who may make roles and keys can give themselves more: what keeps one
+# environment from another is that each has an account of its own.
+data "aws_iam_policy_document" "apply" {
+  source_policy_documents = [data.aws_iam_policy_document.read_state.json]
+
+  statement {
+    sid       = "WriteState"
+    actions   = ["s3:PutObject"]
+    resources = ["${module.state.bucket.arn}/${var.environment}.tfstate"]
+  }
+
   statement {
     sid       = "Lock"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-    resources = ["${module.state.bucket.arn}/*.tfstate.tflock"]
+    resources = ["${module.state.bucket.arn}/${var.environment}.tfstate.tflock"]
   }
 
   statement {
@@ -166,54 +198,22 @@ data "aws_iam_policy_document" "read_state" {
     resources = [local.state_key]
   }
 
-  dynamic "statement" {
-    for_each = length(var.saml_metadata_parameters) == 0 ? [] : [var.saml_metadata_parameters]
-    content {
-      sid     = "IdentityProvider"
-      actions = ["ssm:GetParameter"]
-      resources = [
-        for name in statement.value : "arn:${local.partition}:ssm:${var.region}:${local.account}:parameter${name}"
-      ]
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "apply" {
-  for_each = var.environments
-
-  name   = "apply"
-  role   = aws_iam_role.apply[each.key].id
-  policy = data.aws_iam_policy_document.apply[each.key].json
-}
-
-# Everything of one deployment, by its name, and nothing beside it.
-data "aws_iam_policy_document" "apply" {
-  for_each = var.environments
-
-  source_policy_documents = [data.aws_iam_policy_document.read_state.json]
-
-  statement {
-    sid       = "WriteState"
-    actions   = ["s3:PutObject"]
-    resources = ["${module.state.bucket.arn}/${each.key}.tfstate"]
-  }
-
   statement {
     sid     = "Resources"
     actions = ["athena:*", "cloudformation:*", "cloudwatch:*", "iam:*", "lambda:*", "logs:*", "s3:*", "scheduler:*", "sns:*", "sqs:*"]
     resources = [
-      "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-${each.key}-*",
-      "arn:${local.partition}:cloudformation:${var.region}:${local.account}:stack/${var.name}-${each.key}-*",
-      "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${var.name}-${each.key}-*",
-      "arn:${local.partition}:iam::${local.account}:policy/${var.name}-${each.key}-*",
-      "arn:${local.partition}:iam::${local.account}:role/${var.name}-${each.key}-*",
-      "arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-${each.key}-*",
-      "arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${var.name}-${each.key}-*",
-      "arn:${local.partition}:s3:::${var.name}-${each.key}-*",
-      "arn:${local.partition}:scheduler:${var.region}:${local.account}:schedule/${var.name}-${each.key}/*",
-      "arn:${local.partition}:scheduler:${var.region}:${local.account}:schedule-group/${var.name}-${each.key}",
-      "arn:${local.partition}:sns:${var.region}:${local.account}:${var.name}-${each.key}-*",
-      "arn:${local.partition}:sqs:${var.region}:${local.account}:${var.name}-${each.key}-*",
+      "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-${var.environment}-*",
+      "arn:${local.partition}:cloudformation:${var.region}:${local.account}:stack/${var.name}-${var.environment}-*",
+      "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${var.name}-${var.environment}-*",
+      "arn:${local.partition}:iam::${local.account}:policy/${var.name}-${var.environment}-*",
+      "arn:${local.partition}:iam::${local.account}:role/${var.name}-${var.environment}-*",
+      "arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-${var.environment}-*",
+      "arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${var.name}-${var.environment}-*",
+      "arn:${local.partition}:s3:::${var.name}-${var.environment}-*",
+      "arn:${local.partition}:scheduler:${var.region}:${local.account}:schedule/${var.name}-${var.environment}/*",
+      "arn:${local.partition}:scheduler:${var.region}:${local.account}:schedule-group/${var.name}-${var.environment}",
+      "arn:${local.partition}:sns:${var.region}:${local.account}:${var.name}-${var.environment}-*",
+      "arn:${local.partition}:sqs:${var.region}:${local.account}:${var.name}-${var.environment}-*",
     ]
   }
 
@@ -222,7 +222,7 @@ data "aws_iam_policy_document" "apply" {
     sid       = "NoObjects"
     effect    = "Deny"
     actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-    resources = ["arn:${local.partition}:s3:::${var.name}-${each.key}-*/*"]
+    resources = ["arn:${local.partition}:s3:::${var.name}-${var.environment}-*/*"]
   }
 
   # Databases are called with underscores.
@@ -231,8 +231,8 @@ data "aws_iam_policy_document" "apply" {
     actions = ["glue:*"]
     resources = [
       "arn:${local.partition}:glue:${var.region}:${local.account}:catalog",
-      "arn:${local.partition}:glue:${var.region}:${local.account}:database/${replace(var.name, "-", "_")}_${each.key}*",
-      "arn:${local.partition}:glue:${var.region}:${local.account}:table/${replace(var.name, "-", "_")}_${each.key}*/*",
+      "arn:${local.partition}:glue:${var.region}:${local.account}:database/${replace(var.name, "-", "_")}_${var.environment}*",
+      "arn:${local.partition}:glue:${var.region}:${local.account}:table/${replace(var.name, "-", "_")}_${var.environment}*/*",
     ]
   }
 
@@ -275,7 +275,7 @@ data "aws_iam_policy_document" "apply" {
     condition {
       test     = "StringEquals"
       variable = "aws:ResourceTag/Environment"
-      values   = [each.key]
+      values   = [var.environment]
     }
     condition {
       test     = "StringEquals"
@@ -284,6 +284,7 @@ data "aws_iam_policy_document" "apply" {
     }
   }
 
+  # What has a tag already is somebody's, and cannot be made one's own by another.
   statement {
     sid       = "TagNewKeys"
     actions   = ["grafana:TagResource", "kms:TagResource"]
@@ -291,13 +292,36 @@ data "aws_iam_policy_document" "apply" {
     condition {
       test     = "StringEquals"
       variable = "aws:RequestTag/Environment"
-      values   = [each.key]
+      values   = [var.environment]
     }
+    condition {
+      test     = "Null"
+      variable = "aws:ResourceTag/Environment"
+      values   = ["true"]
+    }
+  }
+
+  # Readers of tables are roles of your own: the deployment attaches its readers' policies to them, and no others.
+  statement {
+    sid       = "Readers"
+    actions   = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/*"]
+    condition {
+      test     = "ArnLike"
+      variable = "iam:PolicyARN"
+      values   = ["arn:${local.partition}:iam::${local.account}:policy/${var.name}-${var.environment}-*-reader"]
+    }
+  }
+
+  statement {
+    sid       = "FindReaders"
+    actions   = ["iam:ListAttachedRolePolicies"]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/*"]
   }
 
   statement {
     sid       = "Aliases"
     actions   = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]
-    resources = ["arn:${local.partition}:kms:${var.region}:${local.account}:alias/${var.name}-${each.key}-*"]
+    resources = ["arn:${local.partition}:kms:${var.region}:${local.account}:alias/${var.name}-${var.environment}-*"]
   }
 }

@@ -1,18 +1,23 @@
 # What to write where.
 
-output "state_bucket" {
-  description = "Into environments/*.s3.tfbackend, as bucket."
-  value       = module.state.bucket.name
+output "backend" {
+  description = "The content of environments/<environment>.s3.tfbackend."
+  value       = <<-EOT
+    bucket     = "${module.state.bucket.name}"
+    key        = "${var.environment}.tfstate"
+    region     = "${var.region}"
+    kms_key_id = "${local.state_key}"
+  EOT
 }
 
 output "plan_role_arn" {
-  description = "Into the repository's variable AWS_PLAN_ROLE_ARN on GitHub."
+  description = "Into the repository's variable AWS_PLAN_ROLE_ARN on GitHub, or AWS_PLAN_ROLE_ARN_PROD for prod."
   value       = aws_iam_role.plan.arn
 }
 
-output "apply_role_arns" {
-  description = "Into the variable AWS_APPLY_ROLE_ARN of each environment on GitHub."
-  value       = { for environment, role in aws_iam_role.apply : environment => role.arn }
+output "apply_role_arn" {
+  description = "Into the variable AWS_APPLY_ROLE_ARN of the environment on GitHub."
+  value       = aws_iam_role.apply.arn
 }
 
 output "dns_records" {

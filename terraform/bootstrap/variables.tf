@@ -31,19 +31,18 @@ variable "repository" {
   }
 }
 
-variable "environments" {
-  description = "Environments that are deployed into this account. Each is an environment of the repository on GitHub, too."
-  type        = set(string)
-  default     = ["dev", "prod"]
+variable "environment" {
+  description = "Environment that is deployed into this account. It is an environment of the repository on GitHub, too. Two in one account would mix their metrics, which are told apart by nothing but the account."
+  type        = string
 
   validation {
-    condition     = length(var.environments) > 0 && alltrue([for environment in var.environments : can(regex("^[a-z][a-z0-9]{1,11}$", environment))])
-    error_message = "Write environments of 2 to 12 lower-case letters and digits, such as dev and prod."
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
+    error_message = "Write an environment of 2 to 12 lower-case letters and digits, such as dev or prod."
   }
 }
 
 variable "sender_identities" {
-  description = "Domains or addresses that mails are sent from, one for each environment with a mailer. A person has to prove that they are yours."
+  description = "Domains or addresses that mails are sent from. A person has to prove that they are yours."
   type        = set(string)
   default     = []
 
@@ -53,13 +52,13 @@ variable "sender_identities" {
   }
 }
 
-variable "saml_metadata_parameters" {
-  description = "Names of the SSM parameters with identity-provider metadata, where Grafana workspaces are made: whoever plans reads them."
-  type        = set(string)
-  default     = []
+variable "saml_metadata_parameter" {
+  description = "Name of the SSM parameter with the identity provider's metadata, where a Grafana workspace is made: whoever plans reads it."
+  type        = string
+  default     = null
 
   validation {
-    condition     = alltrue([for name in var.saml_metadata_parameters : startswith(name, "/")])
-    error_message = "Write names of parameters, such as /uptake/prod/saml-metadata."
+    condition     = var.saml_metadata_parameter == null || can(regex("^/", var.saml_metadata_parameter))
+    error_message = "Write the name of a parameter, such as /uptake/prod/saml-metadata."
   }
 }

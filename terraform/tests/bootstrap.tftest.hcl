@@ -27,8 +27,10 @@ override_resource {
 }
 
 variables {
-  region     = "eu-central-1"
-  repository = "octo-org/uptake"
+  region                  = "eu-central-1"
+  repository              = "octo-org/uptake"
+  environment             = "dev"
+  saml_metadata_parameter = "/uptake/dev/saml-metadata"
 }
 
 run "roles" {
@@ -38,14 +40,19 @@ run "roles" {
   }
 
   assert {
-    condition     = aws_iam_role.plan.name == "uptake-plan" && keys(aws_iam_role.apply) == ["dev", "prod"]
+    condition     = aws_iam_role.plan.name == "uptake-plan" && aws_iam_role.apply.name == "uptake-apply-dev"
     error_message = "There are other roles."
   }
   assert {
-    condition = jsonencode({ for job, document in data.aws_iam_policy_document.job_may_assume : job => jsondecode(document.json).Statement[0].Condition.StringEquals }) == jsonencode({
-      "apply dev"  = { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com", "token.actions.githubusercontent.com:sub" = "repo:octo-org/uptake:environment:dev" }
-      "apply prod" = { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com", "token.actions.githubusercontent.com:sub" = "repo:octo-org/uptake:environment:prod" }
-      "plan"       = { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com", "token.actions.githubusercontent.com:sub" = ["repo:octo-org/uptake:pull_request", "repo:octo-org/uptake:ref:refs/heads/main"] }
+    condition = jsonencode({ for job, document in data.aws_iam_policy_document.job_may_assume : job => jsondecode(document.json).Statement[0].Condition }) == jsonencode({
+      apply = {
+        StringEquals = { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com" }
+        StringLike   = { "token.actions.githubusercontent.com:sub" = "repo:octo-org/uptake:environment:dev" }
+      }
+      plan = {
+        StringEquals = { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com" }
+        StringLike   = { "token.actions.githubusercontent.com:sub" = ["repo:octo-org/uptake:pull_request", "repo:octo-org/uptake:ref:refs/heads/main", "repo:octo-org/uptake:ref:refs/tags/v*"] }
+      }
     })
     error_message = "Other jobs may take the roles."
   }
@@ -59,7 +66,7 @@ run "a_plan_reads_configuration_and_nobody_s_data" {
 
   assert {
     condition = alltrue(flatten([for statement in jsondecode(data.aws_iam_policy_document.plan.json).Statement : [
-      for action in flatten([statement.Action]) : can(regex("^[a-z0-9-]+:(Get|List|Describe)[A-Za-z]+$", action)) || contains(["Lock", "StateIsEncrypted"], statement.Sid)
+      for action in flatten([statement.Action]) : can(regex("^[a-z0-9-]+:(Get|List|Describe)[A-Za-z]+$", action)) || action == "kms:Decrypt"
     ]]))
     error_message = "A plan may change something."
   }
@@ -69,22 +76,34 @@ run "a_plan_reads_configuration_and_nobody_s_data" {
   }
 }
 
-run "an_apply_keeps_to_its_environment" {
+run "an_apply_keeps_to_what_is_its_own" {
   command = plan
   module {
     source = "./bootstrap"
   }
 
+  # Every action on everything is one that cannot be narrowed, or is bound by tags.
   assert {
-    condition     = !strcontains(data.aws_iam_policy_document.apply["dev"].json, "uptake-prod") && !strcontains(data.aws_iam_policy_document.apply["dev"].json, "uptake_prod")
-    error_message = "A job for dev may touch prod."
+    condition = alltrue([
+      for statement in jsondecode(data.aws_iam_policy_document.apply.json).Statement :
+      contains(["Create", "OwnKeysAndWorkspace", "TagNewKeys"], statement.Sid) if contains(flatten([statement.Resource]), "*")
+    ])
+    error_message = "A deployment may touch what is not its own."
   }
   assert {
-    condition     = anytrue([for statement in jsondecode(data.aws_iam_policy_document.apply["prod"].json).Statement : statement.Effect == "Deny" && contains(flatten([statement.Action]), "s3:GetObject") && statement.Resource == "arn:aws:s3:::uptake-prod-*/*"])
+    condition     = one([for statement in jsondecode(data.aws_iam_policy_document.apply.json).Statement : statement.Condition if statement.Sid == "TagNewKeys"]).Null == { "aws:ResourceTag/Environment" = "true" }
+    error_message = "A key that is somebody's can be made one's own by another tag."
+  }
+  assert {
+    condition     = one([for statement in jsondecode(data.aws_iam_policy_document.apply.json).Statement : statement.Condition if statement.Sid == "Readers"]).ArnLike == { "iam:PolicyARN" = "arn:aws:iam::111122223333:policy/uptake-dev-*-reader" }
+    error_message = "Any policy can be attached to any role."
+  }
+  assert {
+    condition     = anytrue([for statement in jsondecode(data.aws_iam_policy_document.apply.json).Statement : statement.Effect == "Deny" && contains(flatten([statement.Action]), "s3:GetObject") && statement.Resource == "arn:aws:s3:::uptake-dev-*/*"])
     error_message = "A deployment may read people's data."
   }
   assert {
-    condition     = length(data.aws_iam_policy_document.apply["prod"].minified_json) < 10240 && length(data.aws_iam_policy_document.plan.minified_json) < 10240
+    condition     = length(data.aws_iam_policy_document.apply.minified_json) < 10240 && length(data.aws_iam_policy_document.plan.minified_json) < 10240
     error_message = "IAM takes 10,240 characters for a role's own policies."
   }
 }
@@ -98,6 +117,11 @@ run "the_state_is_encrypted" {
   assert {
     condition     = module.state.bucket.key_arn == aws_kms_key.state.arn && aws_kms_key.state.enable_key_rotation
     error_message = "The state is not encrypted with its key."
+  }
+  # The bucket refuses what names no key or another one.
+  assert {
+    condition     = strcontains(output.backend, "kms_key_id = \"${aws_kms_key.state.arn}\"")
+    error_message = "Terraform is not told to encrypt with that key."
   }
 }
 
@@ -129,7 +153,7 @@ run "an_environment_that_no_name_may_have" {
     source = "./bootstrap"
   }
   variables {
-    environments = ["Pre-Prod"]
+    environment = "Pre-Prod"
   }
-  expect_failures = [var.environments]
+  expect_failures = [var.environment]
 }

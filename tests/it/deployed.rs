@@ -14,6 +14,7 @@ use uptake_simulator::{CLIENT_ID, CLIENT_SECRET, ENTERPRISE, Scenario, Settings,
 
 use crate::actions::REPOSITORIES;
 use crate::function_url::FunctionUrl;
+use crate::implied::Deployment;
 use crate::moto::Moto;
 use crate::policies::{Statement, is_like, statements};
 use crate::recorder::{Call, Recorder};
@@ -45,9 +46,9 @@ struct Gap {
     reason: String,
 }
 
-/// Actions that no call of ours shows, because a service makes it on the function's behalf, or the occasion is rare.
+/// Actions that no test has occasion for.
 #[derive(Clone, Debug, Deserialize)]
-struct Implied {
+struct Rare {
     sid: String,
     actions: BTreeSet<String>,
     reason: String,
@@ -191,8 +192,8 @@ impl Deployed<'_> {
 }
 
 /// What is wrong with the policies, seen from the calls that were made: a call that is not allowed, an action that nobody
-/// used and no service implies, a wildcard among actions.
-fn faults(policies: &BTreeMap<String, Vec<Statement>>, calls: &[Call], implied: &[Implied]) -> Vec<String> {
+/// used although there was occasion, a wildcard among actions.
+fn faults(policies: &BTreeMap<String, Vec<Statement>>, calls: &BTreeSet<Call>, rare: &[Rare]) -> Vec<String> {
     let mut faults = BTreeSet::new();
     for call in calls {
         let is_allowed = policies
@@ -214,10 +215,10 @@ fn faults(policies: &BTreeMap<String, Vec<Statement>>, calls: &[Call], implied: 
                 let is_used = calls
                     .iter()
                     .any(|call| call.who == *function && call.action == *action && statement.allows(call));
-                let is_implied = implied
+                let is_rare = rare
                     .iter()
-                    .any(|implied| implied.sid == statement.sid && implied.actions.contains(action));
-                if !is_used && !is_implied {
+                    .any(|rare| rare.sid == statement.sid && rare.actions.contains(action));
+                if !is_used && !is_rare {
                     faults.insert(format!("{function}: nothing needs {action} of {}", statement.sid));
                 }
             }
@@ -338,19 +339,27 @@ async fn the_deployment_as_it_stands_does_its_job_and_may_do_nothing_else() {
     ask(&deployed).await;
     notify(&deployed).await;
 
-    let (policies, calls, implied) = (
+    let deployment = Deployment {
+        resources: &deployed.resources,
+        outputs: &outputs,
+        prefix: "uptake-dev-",
+        region: "us-east-1",
+    };
+    let made = [recorder.calls(), deployment.of_lambda()].concat();
+    let behind = deployment.behind(&made);
+    let (policies, calls, rare) = (
         deployed.policies(),
-        recorder.calls(),
-        list::<Implied>("implied-actions.json"),
+        made.into_iter().chain(behind).collect::<BTreeSet<_>>(),
+        list::<Rare>("rare-actions.json"),
     );
     println!(
-        "{} calls of {} functions after {} s",
+        "{} different calls of {} functions after {} s",
         calls.len(),
         policies.len(),
         seconds()
     );
-    assert_eq!(faults(&policies, &calls, &implied), Vec::<String>::new());
-    assert_faults_are_found(&policies, &calls, &implied);
+    assert_eq!(faults(&policies, &calls, &rare), Vec::<String>::new());
+    assert_faults_are_found(&policies, &calls, &rare);
     // Nobody's data goes by a word to Terraform: its buckets have to be empty first.
     for bucket in ["store", "engagement"] {
         empty(&moto, &outputs["buckets"][bucket]);
@@ -442,19 +451,21 @@ async fn notify(deployed: &Deployed<'_>) {
 }
 
 /// A statement that is gone, an action that is gone and a wildcard are each found out.
-fn assert_faults_are_found(policies: &BTreeMap<String, Vec<Statement>>, calls: &[Call], implied: &[Implied]) {
+fn assert_faults_are_found(policies: &BTreeMap<String, Vec<Statement>>, calls: &BTreeSet<Call>, rare: &[Rare]) {
     let mut mutations = 0;
     for (function, statements) in policies {
         for (place, statement) in statements.iter().enumerate() {
-            let is_implied = implied.iter().any(|implied| implied.sid == statement.sid);
+            let is_rare = rare.iter().any(|rare| {
+                rare.sid == statement.sid && statement.actions.iter().all(|action| rare.actions.contains(action))
+            });
             let mutate = |change: &dyn Fn(&mut Vec<Statement>)| {
                 let mut mutated = policies.clone();
                 change(mutated.get_mut(function).unwrap());
-                faults(&mutated, calls, implied)
+                faults(&mutated, calls, rare)
             };
             let without = mutate(&|statements| drop(statements.remove(place)));
             assert!(
-                !without.is_empty() || is_implied,
+                !without.is_empty() || is_rare,
                 "{function} works without {}",
                 statement.sid
             );
@@ -473,6 +484,65 @@ fn assert_faults_are_found(policies: &BTreeMap<String, Vec<Statement>>, calls: &
     assert!(mutations > 60, "{mutations}");
 }
 
+/// The bucket refuses what is encrypted by another key, or by S3's own, which is what `encrypt` alone would ask for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_state_is_kept_under_the_key_that_its_bucket_demands() {
+    let Some(mirror) = terraform() else { return };
+    let moto = Moto::start().await;
+    let (url, region) = (moto.environment()[0].1.to_owned(), moto.environment()[1].1.to_owned());
+    let recorder = Recorder::start(&url, &url).await;
+    let bootstrap = Terraform::uninitialised(
+        &moto,
+        &mirror,
+        "terraform/bootstrap",
+        &json!({"region": region, "repository": "octo-org/uptake", "environment": "dev"}),
+    );
+    bootstrap.succeeds(["init", "-input=false", "-no-color"]);
+    bootstrap.apply();
+    let backend = bootstrap.succeeds(["output", "-raw", "backend"]);
+    let of_state = |kind: &str| {
+        let resources = bootstrap.resources().into_iter();
+        let of_kind = resources.filter(|resource| resource["type"] == kind && resource["name"] == "state");
+        of_kind.map(|resource| resource["values"].clone()).next().unwrap()
+    };
+    let key = of_state("aws_kms_key")["arn"].as_str().unwrap().to_owned();
+    // moto speaks plain HTTP, which the bucket refuses before it looks at any key.
+    let bucket = backend.split('"').nth(1).unwrap();
+    moto.call_one("s3", "delete_bucket_policy", &json!({"Bucket": bucket}));
+
+    let root = Terraform::uninitialised(
+        &moto,
+        &mirror,
+        "terraform",
+        &json!({"region": region, "environment": "dev", "functions": ["copilot-seats"]}),
+    )
+    .through(&recorder.url);
+    root.keep_only(&["_terraform.tf", "variables.tf", "zz_override.tf"]);
+    root.write("outputs.tf", "output \"account\" {\n  value = local.account\n}\n");
+    root.write("dev.s3.tfbackend", &backend);
+    root.succeeds([
+        "init",
+        "-input=false",
+        "-no-color",
+        "-backend-config=dev.s3.tfbackend",
+        "-backend-config=use_path_style=true",
+    ]);
+    root.apply();
+    let calls = recorder.calls();
+    let puts: Vec<&Call> = calls.iter().filter(|call| call.action == "s3:PutObject").collect();
+    for written in ["dev.tfstate", "dev.tfstate.tflock"] {
+        assert!(
+            puts.iter().any(|put| put.resource.ends_with(&format!("/{written}"))),
+            "{written}: {puts:?}"
+        );
+    }
+    for put in puts {
+        let named = |header: &str| put.context.get(&format!("s3:x-amz-server-side-encryption{header}"));
+        assert_eq!(named(""), Some(&vec!["aws:kms".to_owned()]), "{put:?}");
+        assert_eq!(named("-aws-kms-key-id"), Some(&vec![key.clone()]), "{put:?}");
+    }
+}
+
 #[test]
 fn plans_are_what_they_promise_and_refuse_what_is_wrong() {
     let Some(mirror) = terraform() else { return };
@@ -488,8 +558,8 @@ fn plans_are_what_they_promise_and_refuse_what_is_wrong() {
 }
 
 #[test]
-fn what_is_implied_has_a_reason() {
-    for implied in list::<Implied>("implied-actions.json") {
-        assert!(implied.reason.len() > 20 && !implied.actions.is_empty(), "{implied:?}");
+fn what_is_rare_has_a_reason() {
+    for rare in list::<Rare>("rare-actions.json") {
+        assert!(rare.reason.len() > 20 && !rare.actions.is_empty(), "{rare:?}");
     }
 }

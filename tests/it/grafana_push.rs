@@ -194,6 +194,10 @@ fn dashboards(of: &[(&str, &str)]) -> TempDir {
 }
 
 fn push(folder: &Path, variables: &[(&str, &str)]) -> Output {
+    push_with(folder, variables, &[])
+}
+
+fn push_with(folder: &Path, variables: &[(&str, &str)], options: &[&str]) -> Output {
     let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/uptake");
     assert!(
         binary.is_file(),
@@ -202,6 +206,7 @@ fn push(folder: &Path, variables: &[(&str, &str)]) -> Output {
     Command::new(binary)
         .args(["grafana", "push", "--dashboards"])
         .arg(folder)
+        .args(options)
         .env_clear()
         .env("AWS_REGION", "eu-central-1")
         .envs(variables.iter().copied())
@@ -255,6 +260,33 @@ async fn a_push_makes_folder_data_source_and_dashboards_once_however_often_it_is
             ]
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_are_a_data_source_where_workgroup_and_database_are_told() {
+    let grafana = FakeGrafana::start().await;
+    let variables = [
+        ("UPTAKE_GRAFANA_URL", grafana.url.as_str()),
+        ("UPTAKE_GRAFANA_TOKEN", TOKEN),
+    ];
+    let folder = dashboards(&[("uptake-overview", "Overview")]);
+    let (workgroup, database) = (
+        ["--athena-workgroup", "uptake-dev-lake"],
+        ["--athena-database", "uptake_dev"],
+    );
+    let pushed = push_with(folder.path(), &variables, &[workgroup, database].concat());
+    assert!(pushed.status.success(), "{}", printed(&pushed));
+    let held = grafana.held();
+    let source = &held.sources["uptake-athena"];
+    assert_eq!(source["type"], "grafana-athena-datasource");
+    assert_eq!(
+        source["jsonData"],
+        json!({"authType": "default", "defaultRegion": "eu-central-1", "catalog": "AwsDataCatalog",
+               "workgroup": "uptake-dev-lake", "database": "uptake_dev"})
+    );
+    let half = push_with(folder.path(), &variables, &workgroup);
+    assert_eq!(half.status.code(), Some(2), "{}", printed(&half));
+    assert!(printed(&half).contains("--athena-database"), "{}", printed(&half));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,6 +20,7 @@ mod enterprise;
 mod exclusion;
 mod function_url;
 mod grafana_push;
+mod implied;
 mod independent_reader;
 mod key_rotation;
 mod lake_readers;

@@ -169,10 +169,16 @@ impl Told<'_> {
         };
         match service {
             "s3" => {
+                let context = self.encryption();
                 let calls = self.of_s3();
                 calls
                     .into_iter()
-                    .map(|(action, resource)| call(format!("s3:{action}"), resource, &[]))
+                    .map(|(action, resource)| Call {
+                        who: who.to_owned(),
+                        action: format!("s3:{action}"),
+                        resource,
+                        context: context.clone(),
+                    })
                     .collect()
             }
             "ssm" => vec![call(
@@ -243,6 +249,16 @@ impl Told<'_> {
             }
             other => vec![call(format!("{other}:{operation}"), "?".to_owned(), &[])],
         }
+    }
+
+    /// What an upload to S3 says about its encryption, as conditions name it.
+    fn encryption(&self) -> BTreeMap<String, Vec<String>> {
+        let named = [
+            "x-amz-server-side-encryption",
+            "x-amz-server-side-encryption-aws-kms-key-id",
+        ];
+        let given = named.map(|name| (format!("s3:{name}"), vec![self.header(name)]));
+        given.into_iter().filter(|(_, values)| values != &[""]).collect()
     }
 
     fn header(&self, name: &str) -> String {

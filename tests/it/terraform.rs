@@ -10,11 +10,15 @@ use tempfile::TempDir;
 
 use crate::moto::Moto;
 
-/// What only moto needs: few tries of what it cannot do, state in a file, and none of what it cannot hold at all.
-const OVERRIDE: &str = r#"
+/// What only moto needs: few tries of what it cannot do.
+const FEW_RETRIES: &str = r#"
 provider "aws" {
   max_retries = 5
 }
+"#;
+
+/// What only a test needs: state in a file, and none of what moto cannot hold at all.
+const NO_BACKEND: &str = r#"
 terraform {
   backend "local" {}
 }
@@ -31,6 +35,8 @@ pub(crate) struct Terraform<'m> {
     folder: TempDir,
     root: &'static str,
     moto: Option<&'m Moto>,
+    /// Where that AWS is spoken to, if not at its own address.
+    endpoint: Option<String>,
 }
 
 /// Where Terraform and its provider are; nothing, said aloud, where they are not. CI insists.
@@ -44,12 +50,12 @@ pub(crate) fn terraform() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of Uptake")]
     let is_ci = std::env::var_os("CI").is_some();
     let lacking = if has_terraform {
-        "a mirror of the AWS provider (TF_PLUGIN_MIRROR)"
+        "mirror of the AWS provider; `terraform -chdir=terraform providers mirror FOLDER` makes one, TF_PLUGIN_MIRROR=FOLDER names it"
     } else {
         "terraform"
     };
     assert!(!is_ci, "there is no {lacking}");
-    eprintln!("\n*** SKIPPED: there is no {lacking}: nothing was applied ***\n");
+    eprintln!("\n*** SKIPPED, nothing was applied: there is no {lacking} ***\n");
     None
 }
 
@@ -81,19 +87,35 @@ impl<'m> Terraform<'m> {
             folder,
             root,
             moto: None,
+            endpoint: None,
         }
     }
 
     /// The deployment with these variables on moto, ready to plan.
     pub(crate) fn on(moto: &'m Moto, mirror: &Path, variables: &Value) -> Self {
-        let root = Self {
-            moto: Some(moto),
-            ..Self::bare(mirror, "terraform")
-        };
-        root.write("zz_override.tf", OVERRIDE);
-        root.write("test.auto.tfvars.json", &variables.to_string());
+        let root = Self::uninitialised(moto, mirror, "terraform", variables);
+        root.write("yy_override.tf", NO_BACKEND);
         root.succeeds(["init", "-input=false", "-no-color"]);
         root
+    }
+
+    /// A root with these variables for moto, before its `init`.
+    pub(crate) fn uninitialised(moto: &'m Moto, mirror: &Path, root: &'static str, variables: &Value) -> Self {
+        let root = Self {
+            moto: Some(moto),
+            ..Self::bare(mirror, root)
+        };
+        root.write("zz_override.tf", FEW_RETRIES);
+        root.write("test.auto.tfvars.json", &variables.to_string());
+        root
+    }
+
+    /// The same AWS by another way.
+    pub(crate) fn through(self, url: &str) -> Self {
+        Self {
+            endpoint: Some(url.to_owned()),
+            ..self
+        }
     }
 
     fn root(&self) -> PathBuf {
@@ -102,6 +124,17 @@ impl<'m> Terraform<'m> {
 
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.root().join(name), text).unwrap();
+    }
+
+    /// Takes away every file of the root itself but these.
+    pub(crate) fn keep_only(&self, names: &[&str]) {
+        for entry in fs::read_dir(self.root()).unwrap() {
+            let path = entry.unwrap().path();
+            let is_kept = names.iter().any(|name| path.ends_with(name));
+            if path.extension().is_some_and(|extension| extension == "tf") && !is_kept {
+                fs::remove_file(path).unwrap();
+            }
+        }
     }
 
     /// Runs a command, however it ends.
@@ -114,6 +147,7 @@ impl<'m> Terraform<'m> {
             .env("TF_IN_AUTOMATION", "1")
             .env("CHECKPOINT_DISABLE", "1")
             .envs(environment.into_iter().flatten())
+            .envs(self.endpoint.iter().map(|url| ("AWS_ENDPOINT_URL", url)))
             .output()
             .unwrap()
     }

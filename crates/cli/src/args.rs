@@ -67,11 +67,17 @@ pub struct Grafana {
 /// What can be done to Grafana.
 #[derive(Debug, Subcommand)]
 pub enum GrafanaCommand {
-    /// Folder, data source and dashboards as they are in the repository; doing it again changes nothing
+    /// Folder, data sources and dashboards as they are in the repository; doing it again changes nothing
     Push {
         /// The folder of dashboards
         #[arg(long, default_value = "dashboards", value_name = "FOLDER")]
         dashboards: PathBuf,
+        /// Tables, too: the workgroup to query them in (`terraform output athena`; needs Grafana's Athena plugin)
+        #[arg(long, requires = "athena_database", value_name = "NAME")]
+        athena_workgroup: Option<String>,
+        /// The database they are in
+        #[arg(long, requires = "athena_workgroup", value_name = "NAME")]
+        athena_database: Option<String>,
     },
 }
 

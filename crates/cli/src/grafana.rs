@@ -24,17 +24,33 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const FOLDER: (&str, &str) = ("uptake", "Uptake");
 
 pub(crate) async fn execute(what: &args::Grafana, get: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<End> {
-    let GrafanaCommand::Push { dashboards } = &what.command;
+    let GrafanaCommand::Push {
+        dashboards,
+        athena_workgroup,
+        athena_database,
+    } = &what.command;
     let mut environment = Environment::new(Face::CommandLine, get);
     let config = environment.grafana_push();
     let config = environment.finish(config)?;
     // Read first: a file at fault must not leave half of the dashboards new and half of them old.
-    let dashboards = read(dashboards)?;
+    let content = Content {
+        dashboards: read(dashboards)?,
+        sources: data_sources(
+            &config.region,
+            athena_workgroup.as_deref().zip(athena_database.as_deref()),
+        ),
+    };
     match &config.access {
-        GrafanaAccess::Token(token) => push(&config, token.clone(), &dashboards).await?,
-        GrafanaAccess::Workspace(id) => with_workspace(&config, id, &dashboards).await?,
+        GrafanaAccess::Token(token) => push(&config, token.clone(), &content).await?,
+        GrafanaAccess::Workspace(id) => with_workspace(&config, id, &content).await?,
     }
     Ok(End::Done)
+}
+
+/// What Grafana is given.
+struct Content {
+    dashboards: Vec<Value>,
+    sources: Vec<Value>,
 }
 
 /// The dashboards in a folder, by file name. Other JSON has no `panels`.
@@ -69,7 +85,7 @@ fn read(folder: &Path) -> anyhow::Result<Vec<Value>> {
 }
 
 /// Everything into the Grafana that the token is for.
-async fn push(config: &GrafanaPushConfig, token: SecretString, dashboards: &[Value]) -> anyhow::Result<()> {
+async fn push(config: &GrafanaPushConfig, token: SecretString, content: &Content) -> anyhow::Result<()> {
     let grafana = Grafana::new(config.grafana.clone(), Arc::new(SystemClock), Patience::default());
     let grafana = grafana.map_err(PipelineError::from)?.with_token(token);
     let deadline = Deadline::within(PATIENCE);
@@ -78,21 +94,21 @@ async fn push(config: &GrafanaPushConfig, token: SecretString, dashboards: &[Val
         .put_folder(uid, title, deadline)
         .await
         .map_err(PipelineError::from)?;
-    for source in data_sources(&config.region) {
+    for source in &content.sources {
         grafana
-            .put_data_source(&source, deadline)
+            .put_data_source(source, deadline)
             .await
             .map_err(PipelineError::from)?;
     }
     let progress = TerminalProgress::default();
     let mut rows = Vec::new();
-    for (done, dashboard) in (1..).zip(dashboards) {
+    for (done, dashboard) in (1..).zip(&content.dashboards) {
         let message = "uptake grafana push";
         grafana
             .put_dashboard(dashboard, uid, message, deadline)
             .await
             .map_err(PipelineError::from)?;
-        progress.show("dashboards", done, Some(dashboards.len() as u64));
+        progress.show("dashboards", done, Some(content.dashboards.len() as u64));
         let text = |field: &str| dashboard[field].as_str().unwrap_or_default().to_owned();
         rows.push((text("title"), format!("{}/d/{}", config.grafana, text("uid"))));
     }
@@ -101,22 +117,27 @@ async fn push(config: &GrafanaPushConfig, token: SecretString, dashboards: &[Val
     Ok(())
 }
 
-/// What the dashboards are drawn from. Grafana signs with the role that it runs as.
-fn data_sources(region: &str) -> [Value; 1] {
-    [json!({
-        "uid": "uptake-cloudwatch",
-        "name": "Uptake CloudWatch",
-        "type": "cloudwatch",
-        "access": "proxy",
-        "jsonData": {"authType": "default", "defaultRegion": region},
-    })]
+/// What the dashboards are drawn from, and where there is a workgroup and a database what tables are explored with. Grafana
+/// signs with the role that it runs as.
+fn data_sources(region: &str, tables: Option<(&str, &str)>) -> Vec<Value> {
+    let source = |kind: &str, uid: &str, name: &str, mut settings: Value| {
+        settings["authType"] = "default".into();
+        settings["defaultRegion"] = region.into();
+        json!({"uid": uid, "name": name, "type": kind, "access": "proxy", "jsonData": settings})
+    };
+    let metrics = source("cloudwatch", "uptake-cloudwatch", "Uptake CloudWatch", json!({}));
+    let tables = tables.map(|(workgroup, database)| {
+        let settings = json!({"catalog": "AwsDataCatalog", "workgroup": workgroup, "database": database});
+        source("grafana-athena-datasource", "uptake-athena", "Uptake tables", settings)
+    });
+    std::iter::once(metrics).chain(tables).collect()
 }
 
 /// The same with a token that is made for it and deleted after it, however it ends.
 #[cfg(feature = "aws")]
-async fn with_workspace(config: &GrafanaPushConfig, id: &str, dashboards: &[Value]) -> anyhow::Result<()> {
+async fn with_workspace(config: &GrafanaPushConfig, id: &str, content: &Content) -> anyhow::Result<()> {
     let account = crate::grafana_workspace::ServiceAccount::create(id, &config.region).await?;
-    let pushed = push(config, account.token(), dashboards).await;
+    let pushed = push(config, account.token(), content).await;
     let deleted = account.delete().await;
     pushed?;
     deleted
@@ -124,7 +145,7 @@ async fn with_workspace(config: &GrafanaPushConfig, id: &str, dashboards: &[Valu
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unused_async, reason = "with AWS there is something to wait for")]
-async fn with_workspace(_config: &GrafanaPushConfig, id: &str, _dashboards: &[Value]) -> anyhow::Result<()> {
+async fn with_workspace(_config: &GrafanaPushConfig, id: &str, _content: &Content) -> anyhow::Result<()> {
     bail!(
         "this `uptake` was built without AWS and cannot get a token of workspace {id}; build it with `cargo build --release --package uptake-cli --features aws`, or set UPTAKE_GRAFANA_TOKEN"
     )

@@ -231,7 +231,7 @@ pub static ALARMS: &[Alarm] = &[
     },
     alarm(
         "records-rejected",
-        &["audit-events", "copilot-seats", "m365-usage"],
+        &["audit-events", "copilot-seats", "m365-usage", "workflow-metrics"],
         Watched::Own(&RECORDS_QUARANTINED_SHARE),
         When::AtLeast(5.0),
         "One record in twenty or more was not understood and set aside.",

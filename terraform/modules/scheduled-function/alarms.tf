@@ -23,4 +23,9 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
 
   alarm_actions = [var.operations.alarm_topic_arn]
   ok_actions    = [var.operations.alarm_topic_arn]
+
+  # CloudWatch deletes no alarm that a composite one names: this way the composite one forgets it first.
+  lifecycle {
+    create_before_destroy = true
+  }
 }

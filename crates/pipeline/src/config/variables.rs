@@ -231,7 +231,7 @@ pub const VARIABLES: &[Variable] = &[
         functions: ENGAGEMENT,
         default: Some("<UPTAKE_STORE>/engagement"),
         example: "s3://contoso-uptake-engagement/prod",
-        meaning: "Where the engagement tables lie, so that they can have a bucket, an encryption key and readers of their own.",
+        meaning: "Root of the engagement tables. A bucket for them alone keeps their encryption key and their readers apart from the rest.",
     },
     Variable {
         name: "UPTAKE_IDENTITY_KEY",
