@@ -61,19 +61,16 @@ impl DayFigures {
                 data.push(spec.datum(dimensions.clone(), at, as_f64(count)));
             }
         }
-        let mut streaks: BTreeMap<String, u64> = BTreeMap::new();
+        let series = |name: &str| (!name.is_empty()).then(|| dimension_value(name));
+        let mut streaks: BTreeMap<Option<String>, u64> = BTreeMap::new();
         if !self.streaks.is_empty() {
-            streaks.extend(expected.iter().map(|name| (dimension_value(name), 0)));
+            streaks.extend(expected.iter().map(|name| (series(name), 0)));
         }
         for (name, count) in &self.streaks {
-            *streaks.entry(dimension_value(name)).or_default() += count;
+            *streaks.entry(series(name)).or_default() += count;
         }
-        for (name, count) in streaks {
-            let dimensions = if name.is_empty() {
-                Vec::new()
-            } else {
-                vec![(Dimension::App, name)]
-            };
+        for (app, count) in streaks {
+            let dimensions = app.map(|name| (Dimension::App, name)).into_iter().collect();
             data.push(STREAKS_OF_5_DAYS.datum(dimensions, at, as_f64(count)));
         }
         data
@@ -118,6 +115,7 @@ mod tests {
         assert_eq!(value("ActiveSubjects", None), reading(9.0));
         assert_eq!(value("ActiveSubjects", Some("teams")), reading(0.0));
         assert_eq!(value("Interactions", Some("word")), reading(70.0));
+        assert_eq!(value("StreaksOf5Days", None), reading(6.0));
         assert_eq!(value("StreaksOf5Days", Some("word")), reading(5.0));
         assert_eq!(value("StreaksOf5Days", Some("teams")), reading(0.0));
     }
