@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-LAMBDAS := activity-webhook audit-events copilot-seats engagement engagement-api grafana-health identity-keys m365-usage mailer scoring workflow-metrics
+LAMBDAS := $(notdir $(wildcard lambdas/*))
 VENV := .venv/.installed
 CHECKERS := .venv/.checkers
 # Where the sources and the crates lie on this machine must not show in what is built: packages follow from the sources.
