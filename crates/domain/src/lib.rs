@@ -19,6 +19,7 @@ pub mod license;
 pub mod license_figures;
 pub mod licenses_csv;
 pub mod licenses_digest;
+pub mod log_events;
 pub mod log_groups;
 pub mod metric_price;
 pub mod recipients;

@@ -21,8 +21,10 @@ pub const CONCLUSIONS: [&str; 9] = [
     "success",
     "timed_out",
 ];
-const FAILED: [&str; 3] = ["failure", "startup_failure", "timed_out"];
-const SUCCESS: &str = "success";
+/// Those that count as failed.
+pub const FAILED: [&str; 3] = ["failure", "startup_failure", "timed_out"];
+/// The one that counts as succeeded.
+pub const SUCCESS: &str = "success";
 const SKIPPED: &str = "skipped";
 
 /// What a run ran for.
@@ -141,6 +143,8 @@ impl RunAttempt {
             "branch": self.branch.as_str(),
             "conclusion": self.conclusion,
             "failed": u8::from(self.is_failed()),
+            "succeeded": u8::from(self.is_success()),
+            "re_run": u8::from(self.is_rerun()),
             "started_at": to_seconds(self.started_at),
             "ended_at": to_seconds(self.ended_at),
             "duration_seconds": self.duration_seconds,
@@ -264,6 +268,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> u64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::log_events::WORKFLOW_RUNS;
     use proptest::prelude::*;
 
     fn at(second: i64) -> Timestamp {
@@ -417,19 +422,19 @@ pub(crate) mod tests {
         one.runner_minutes.insert("linux+self-hosted".into(), 3);
         one.runner_minutes.insert("linux.self-hosted".into(), 1);
         let message = one.log_message();
-        assert!(message.values().all(|value| !value.is_object() && !value.is_array()));
+        assert_eq!(WORKFLOW_RUNS.faults(&message), Vec::<String>::new());
         assert_eq!(message["runner_minutes"], 5);
         assert_eq!(message["runner_minutes_linux_self_hosted"], 4);
         assert_eq!((&message["failed"], &message["branch"]), (&json!(1), &json!("default")));
+        assert_eq!((&message["succeeded"], &message["re_run"]), (&json!(0), &json!(1)));
         assert_eq!(RunAttempt::id_in(&message), Some(one.id));
         let waited = RunAttempt {
             queue_seconds: None,
             ..one
         };
-        assert!(
-            !waited.log_message().contains_key("queue_seconds"),
-            "no queue time is not zero"
-        );
+        let message = waited.log_message();
+        assert!(!message.contains_key("queue_seconds"), "no queue time is not zero");
+        assert_eq!(WORKFLOW_RUNS.faults(&message), Vec::<String>::new());
     }
 
     #[test]

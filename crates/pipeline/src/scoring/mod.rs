@@ -35,8 +35,6 @@ use score_rows::ScoreRow;
 
 /// The name of the function.
 pub const FUNCTION: &str = "scoring";
-/// What its weekly log groups are called.
-pub const STREAM: &str = "license-usage";
 
 /// Days that were left out are made up for this far back: with the window and the age of a report it is what
 /// `SeenDays` can tell apart. A person may ask for any day.

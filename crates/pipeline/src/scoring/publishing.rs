@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 use uptake_domain::calendar::start_of;
 use uptake_domain::license_figures::{LicenseFigures, LicenseSummary, ScoredLicense};
 use uptake_domain::licenses_csv::{self, IdleLicense};
+use uptake_domain::log_events::LICENSE_USAGE;
 
 use super::score_rows::ScoreRow;
 use super::scored_day::{self, ScoredDay};
-use super::{FUNCTION, Findings, STREAM, Scoring};
+use super::{FUNCTION, Findings, Scoring};
 use crate::outcome::PipelineError;
 use crate::people::People;
 use crate::ports::{LogEvent, TAKEN_FOR};
@@ -97,7 +98,7 @@ impl Scoring<'_> {
         as_of_on: Date,
         folded: &LicenseSummary,
     ) -> Result<(u64, u64), PipelineError> {
-        let stream = self.config.log_groups.stream(STREAM, FUNCTION, at);
+        let stream = self.config.log_groups.stream(LICENSE_USAGE.name, FUNCTION, at);
         let there: BTreeSet<Option<String>> = self
             .logs
             .events(&stream)
@@ -135,7 +136,9 @@ impl Scoring<'_> {
         put("active", json!(figures.active));
         put("underutilized", json!(figures.underutilized));
         put("new", json!(figures.new));
-        put("mean_score", json!(figures.mean_score()));
+        if let Some(score) = figures.mean_score() {
+            put("mean_score", json!(score));
+        }
         if let Some(price) = self.config.license_price {
             put("idle_license_cost", json!(figures.idle_cost(price)));
         }

@@ -42,8 +42,6 @@ use timing::{Task, Timed};
 
 /// The name of the function.
 pub const FUNCTION: &str = "workflow-metrics";
-/// What its weekly log groups are called.
-pub const STREAM: &str = "workflow-runs";
 
 const PAGES_KEY: &str = "state/workflow-metrics/pages.jsonl.zst";
 /// A page of old runs is asked for once a day; one that was not for two days is older than any that will be.

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use uptake_domain::calendar::{HOUR, Window, day_of, hour_of_day, hours, start_of};
+use uptake_domain::log_events::WORKFLOW_RUNS;
 use uptake_domain::run::{AttemptId, RunAttempt};
 use uptake_domain::run_figures::{Span, Surroundings, WorkflowUse, day_data, hour_data, workflow_data};
 use uptake_domain::run_history::DayFigures;
 
+use super::FUNCTION;
 use super::ledger::{self, Marks};
-use super::{FUNCTION, STREAM};
 use crate::config::WorkflowMetricsConfig;
 use crate::outcome::PipelineError;
 use crate::ports::{LogEvent, Logs, Ports, RejectedEvents, TAKEN_FOR};
@@ -199,7 +200,7 @@ impl Publisher<'_> {
         if attempts.is_empty() {
             return Ok(());
         }
-        let stream = self.config.log_groups.stream(STREAM, FUNCTION, hour);
+        let stream = self.config.log_groups.stream(WORKFLOW_RUNS.name, FUNCTION, hour);
         let there = self.logs.events(&stream).await?;
         let there: HashSet<AttemptId> = there
             .iter()
