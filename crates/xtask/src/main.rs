@@ -2,6 +2,8 @@
 #![expect(clippy::print_stdout, reason = "a task talks to the person who started it")]
 
 mod bench;
+mod dashboards;
+mod doc_names;
 mod generate;
 mod layout;
 mod package;
@@ -46,7 +48,13 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Generate => generate::write(&root),
         Task::Check => {
-            let faults = [generate::check(&root)?, layout::check(&root)?].concat();
+            let faults = [
+                generate::check(&root)?,
+                layout::check(&root)?,
+                dashboards::check(&root)?,
+                doc_names::check(&root)?,
+            ]
+            .concat();
             if faults.is_empty() {
                 println!("xtask check: everything agrees");
                 return Ok(());
