@@ -294,6 +294,8 @@ pub(crate) fn expected(attempt: &RunAttemptTruth) -> BTreeMap<String, Value> {
         ("branch", attempt.branch.into()),
         ("conclusion", attempt.conclusion.clone().into()),
         ("failed", u8::from(is_failed).into()),
+        ("succeeded", u8::from(attempt.conclusion == "success").into()),
+        ("re_run", u8::from(attempt.attempt > 1).into()),
         ("started_at", instant(attempt.started_at)),
         ("ended_at", instant(attempt.ended_at)),
         ("duration_seconds", attempt.duration_seconds.into()),

@@ -1,14 +1,14 @@
 //! Terraform as a person runs it: unchanged code in a folder of its own, with nothing but the harness's override beside it.
 
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::machine::lacks;
 use crate::moto::Moto;
 
 /// What only moto needs: few tries of what it cannot do.
@@ -40,18 +40,6 @@ pub(crate) struct Terraform<'m> {
     endpoint: Option<String>,
 }
 
-/// Says aloud what a test did not do: what a test that passes prints is not shown, so `make test` shows this file at its end.
-fn skipped(what: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-    fs::create_dir_all(&folder).unwrap();
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join("skipped.txt"))
-        .unwrap();
-    writeln!(file, "*** SKIPPED: {what} ***").unwrap();
-}
-
 /// Where Terraform and its provider are; nothing, said aloud, where they are not. CI insists.
 pub(crate) fn terraform() -> Option<PathBuf> {
     let has_terraform = Command::new("terraform").arg("version").output().is_ok();
@@ -59,15 +47,12 @@ pub(crate) fn terraform() -> Option<PathBuf> {
     if has_terraform && mirror.is_some() {
         return mirror;
     }
-    #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of Uptake")]
-    let is_ci = std::env::var_os("CI").is_some();
     let lacking = if has_terraform {
         "mirror of the AWS provider; `terraform -chdir=terraform providers mirror FOLDER` makes one, TF_PLUGIN_MIRROR=FOLDER names it"
     } else {
         "terraform"
     };
-    assert!(!is_ci, "there is no {lacking}");
-    skipped(&format!("nothing was applied: there is no {lacking}"));
+    lacks(lacking, "nothing was applied");
     None
 }
 

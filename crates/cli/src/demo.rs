@@ -315,11 +315,12 @@ async fn summarise(folder: &Folder, state: &State) -> anyhow::Result<()> {
     terminal::say("\nOpen");
     terminal::print_rows(&places);
     terminal::say(
-        "\nNext\n  make demo                                      adds the next day\n  \
+        "\nNext\n  make preview                                   shows the dashboards over this, in a browser\n  \
+         make demo                                      adds the next day\n  \
          target/debug/uptake quarantine list            shows records that could not be understood\n  \
          target/debug/uptake lake tables                shows the tables, `lake show TABLE` what is in one\n  \
          target/debug/uptake engagement streaks         shows who has a habit, as subjects\n  \
-         target/debug/uptake run copilot-seats --help   with your own token: README, \"Your own data\"",
+         target/debug/uptake run copilot-seats --help   with your own token: docs/LAPTOP.md",
     );
     Ok(())
 }
