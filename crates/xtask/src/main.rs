@@ -1,5 +1,9 @@
 //! Tasks of the workspace itself: generate what must agree, check that it does, measure.
-#![expect(clippy::print_stdout, reason = "a task talks to the person who started it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task talks to the person who started it"
+)]
 
 mod bench;
 mod dashboards;
@@ -10,6 +14,7 @@ mod package;
 mod terraform;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -43,9 +48,20 @@ enum Task {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run(Arguments::parse().task).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // Not returned from here: a backtrace, where the environment asks for one, would bury what is wrong.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(task: Task) -> anyhow::Result<()> {
     let root = root()?;
-    match Arguments::parse().task {
+    match task {
         Task::Generate => generate::write(&root),
         Task::Check => {
             let faults = [
