@@ -37,6 +37,22 @@ struct Known {
     reported: BTreeMap<Date, u16>,
 }
 
+impl Known {
+    fn take(&mut self, refresh_on: Date, row: &UsageDates, needed: &BTreeSet<Date>) {
+        self.seen.see_apps(row.apps().map(|days| days.and_then(date)));
+        for days in row.elsewhere() {
+            if let Some(day) = days.and_then(date) {
+                self.seen.see(day);
+            }
+        }
+        if needed.contains(&refresh_on)
+            && let Some(active_days) = row.active_days_reported
+        {
+            self.reported.insert(refresh_on, active_days);
+        }
+    }
+}
+
 impl<'p> Inputs<'p> {
     /// Reads what scores of these days need. Only reports that are in gold count: one that is kept back as stale says
     /// nothing yet.
@@ -67,7 +83,7 @@ impl<'p> Inputs<'p> {
         let from = oldest.saturating_sub((WINDOW_DAYS - 1).days());
         let to = in_gold.last().copied().unwrap_or(newest);
         let by_upn = people.by_upn(newest);
-        let known = |user_id: Option<&str>, upn: &str| people.named(&by_upn, user_id, upn);
+        let known = |user_id: &Option<String>, upn: &str| people.named(&by_upn, user_id.as_deref(), upn);
         let window = Filter::DatesBetween("report_refresh_on", from, to);
         let mut outside = None;
         lake.scan(
@@ -80,8 +96,8 @@ impl<'p> Inputs<'p> {
                         outside = Some(row.report_refresh_on);
                         continue;
                     };
-                    if let Some(user_id) = known(row.user_id.as_deref(), &row.upn) {
-                        inputs.take(user_id, refresh_on, &row, &needed);
+                    if let Some(person) = inputs.person(row.user_id.as_deref(), || known(&row.user_id, &row.upn)) {
+                        person.take(refresh_on, &row, &needed);
                     }
                 }
             },
@@ -91,8 +107,9 @@ impl<'p> Inputs<'p> {
         let columns = ["user_id", "upn", "day"];
         lake.scan(&GOLD_AUDIT_SUMMARY, &columns, &window, |rows: Vec<AuditDay>| {
             for row in rows {
-                if let Some((user_id, day)) = known(row.user_id.as_deref(), &row.upn).zip(date(row.day)) {
-                    inputs.person(user_id).seen.see(day);
+                let person = inputs.person(row.user_id.as_deref(), || known(&row.user_id, &row.upn));
+                if let Some((person, day)) = person.zip(date(row.day)) {
+                    person.seen.see(day);
                 }
             }
         })
@@ -103,27 +120,19 @@ impl<'p> Inputs<'p> {
         Ok(inputs)
     }
 
-    fn take(&mut self, user_id: &'p str, refresh_on: Date, row: &UsageDates, needed: &BTreeSet<Date>) {
-        let known = self.person(user_id);
-        known.seen.see_apps(row.apps().map(|days| days.and_then(date)));
-        for days in row.elsewhere() {
-            if let Some(day) = days.and_then(date) {
-                known.seen.see(day);
-            }
-        }
-        if needed.contains(&refresh_on)
-            && let Some(active_days) = row.active_days_reported
-        {
-            known.reported.insert(refresh_on, active_days);
-        }
-    }
-
-    fn person(&mut self, user_id: &'p str) -> &mut Known {
+    /// Who a row with this id is about, which `known` tells where no row before told of the id. A month has a row a day
+    /// of everybody, and looking among all people for each of them took a seventh of a scoring.
+    fn person(&mut self, user_id: Option<&str>, known: impl FnOnce() -> Option<&'p str>) -> Option<&mut Known> {
+        let told_of = user_id.and_then(|user_id| self.people.get_key_value(user_id));
+        let user_id = match told_of {
+            Some((user_id, _)) => *user_id,
+            None => known()?,
+        };
         let newest = self.newest;
-        self.people.entry(user_id).or_insert_with(|| Known {
+        Some(self.people.entry(user_id).or_insert_with(|| Known {
             seen: SeenUse::until(newest),
             reported: BTreeMap::new(),
-        })
+        }))
     }
 
     /// The day up to which reports tell that a score of the day may rest on; none where they are too old.

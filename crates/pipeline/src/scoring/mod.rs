@@ -17,7 +17,7 @@ use uptake_domain::data_quality::{Check, CheckStatus, percent};
 use uptake_domain::license_figures::LicenseFigures;
 use uptake_domain::tables::{GOLD_LICENSE_SUMMARY, GOLD_USAGE_SCORES};
 use uptake_domain::usage_score::SETTLING_DAYS;
-use uptake_lake::{Columns, Filter, Lake};
+use uptake_lake::{Columns, Filter, Lake, Snapshot};
 
 use crate::config::ScoringConfig;
 use crate::dry_run::{self, ReadOnly, Silent};
@@ -115,6 +115,15 @@ impl Findings {
     }
 }
 
+/// What the days of a scoring are scored from.
+struct Basis<'a> {
+    people: &'a People,
+    excluded: &'a Excluded,
+    inputs: &'a Inputs<'a>,
+    /// The scores so far. Each day is read once, before it is written, so that the others' writes are no matter.
+    stored: Snapshot,
+}
+
 /// The scoring side of `gold_copilot_license_summary`.
 #[derive(Serialize)]
 struct LatestScore<'a> {
@@ -200,6 +209,12 @@ impl Scoring<'_> {
         let excluded = Excluded::among(&people, exclusions);
         let told = m365_usage::told_days(self.ports.files, lake).await?;
         let inputs = Inputs::read(lake, told, &people, &days).await?;
+        let basis = Basis {
+            people: &people,
+            excluded: &excluded,
+            inputs: &inputs,
+            stored: lake.snapshot(&GOLD_USAGE_SCORES).await?,
+        };
         let mut scored = None;
         for (done, day) in (1..).zip(&days) {
             let as_of_on = match inputs.as_of(*day) {
@@ -215,9 +230,7 @@ impl Scoring<'_> {
                     continue;
                 }
             };
-            let rows = self
-                .score_day(*day, as_of_on, &people, &excluded, &inputs, findings)
-                .await?;
+            let rows = self.score_day(*day, as_of_on, &basis, findings).await?;
             if *day == self.day {
                 if is_newest {
                     self.update_summary(&rows, &people, findings).await?;
@@ -265,29 +278,28 @@ impl Scoring<'_> {
         &self,
         day: Date,
         as_of_on: Date,
-        people: &People,
-        excluded: &Excluded,
-        inputs: &Inputs<'_>,
+        basis: &Basis<'_>,
         findings: &mut Findings,
     ) -> Result<Vec<ScoreRow>, PipelineError> {
         let of_day = Filter::Equals("score_on", day.to_string());
         let columns = GOLD_USAGE_SCORES.column_names();
-        let stored: Vec<ScoreRow> = self.lake.tables().read(&GOLD_USAGE_SCORES, &columns, &of_day).await?;
+        let stored: Vec<ScoreRow> = basis.stored.read(&columns, &of_day).await?;
         let mut stored: BTreeMap<String, ScoreRow> = stored.into_iter().map(|row| (row.user_id.clone(), row)).collect();
         let mut rows: Vec<ScoreRow> = Vec::with_capacity(stored.len());
         // Most days of the week have hardly a new score: what is stored as it is need not go through the table again.
         let mut changed = Vec::new();
         // What is stored of excluded people stays as it is, and nothing is added.
-        let users = people.users.values().filter(|user| !excluded.has_user(&user.user_id));
+        let users = basis.people.users.values();
+        let users = users.filter(|user| !basis.excluded.has_user(&user.user_id));
         for user in users {
             let before = stored.remove(&user.user_id);
             let Some(blank) = before.clone().or_else(|| {
-                let held_since = people.license(&user.user_id).held_since(day)?;
+                let held_since = basis.people.license(&user.user_id).held_since(day)?;
                 Some(ScoreRow::blank(user, day, held_since))
             }) else {
                 continue;
             };
-            let mut row = blank.scored(&inputs.of(&user.user_id, as_of_on), self.config.rules);
+            let mut row = blank.scored(&basis.inputs.of(&user.user_id, as_of_on), self.config.rules);
             if before.as_ref() != Some(&row) {
                 if before.is_some() && self.again && day == self.day {
                     row.revision += 1;
