@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,7 +21,7 @@ use tempfile::TempDir;
 const TOKEN: &str = "simulated-classic-token";
 
 /// What can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Measurement {
     Seats,
     Workflows,
@@ -28,23 +29,26 @@ pub(crate) enum Measurement {
     Audit,
 }
 
-/// Measures one thing, or all of them.
+/// Measures one thing, or all of them; what breaks a promise keeps nothing else from being measured.
 pub(crate) async fn run(root: &Path, only: Option<Measurement>) -> anyhow::Result<()> {
     let uptake = root.join("target/release/uptake");
     ensure!(uptake.exists(), "{} is not built; use `make bench`", uptake.display());
-    let is_wanted = |measurement| only.is_none_or(|only| only == measurement);
-    if is_wanted(Measurement::Seats) {
-        seats::run(&uptake).await?;
+    let mut faults = Vec::new();
+    for measurement in Measurement::value_variants() {
+        if only.is_some_and(|only| only != *measurement) {
+            continue;
+        }
+        let measured = match measurement {
+            Measurement::Seats => seats::run(&uptake).await,
+            Measurement::Workflows => workflows::run(&uptake).await,
+            Measurement::Licenses => licenses::run(&uptake).await,
+            Measurement::Audit => audit::run(&uptake).await,
+        };
+        if let Err(error) = measured {
+            faults.push(format!("{measurement:?}: {error:#}"));
+        }
     }
-    if is_wanted(Measurement::Workflows) {
-        workflows::run(&uptake).await?;
-    }
-    if is_wanted(Measurement::Licenses) {
-        licenses::run(&uptake).await?;
-    }
-    if is_wanted(Measurement::Audit) {
-        audit::run(&uptake).await?;
-    }
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
     Ok(())
 }
 
