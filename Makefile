@@ -61,8 +61,7 @@ $(CHECKERS): $(VENV) .github/checks/requirements.txt .github/checks/package-lock
 	npm ci --prefix .github/checks --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
-bench: ## Measure 50,000 seats, 30,000 workflow runs, a tenant of 50,000, 500,000 audit events: requests, seconds, peak memory
-	$(RELEASE) --package uptake-cli
+bench: build ## Measure 50,000 seats, 30,000 workflow runs, a tenant of 50,000, 500,000 audit events: requests, seconds, peak memory
 	cargo xtask bench
 
 build: ## Build the Lambdas as they run on AWS, and the operator's command line (release)
